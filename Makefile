@@ -1,0 +1,46 @@
+# Everything starts here. `make demo` and `make test` need Python 3.11+, make, and nothing else.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+ARGS ?=
+
+.PHONY: help install demo test test-all check format lock
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+install: $(READY)  ## create the environment in .venv
+
+$(READY): requirements.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo 'Vigil needs Python 3.11 or newer; try: make PYTHON=python3.12 ...'; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo 'python3 -m venv does not work here; on Debian: apt-get install python3-venv'; exit 1; }
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.txt
+	$(BIN)/python -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: $(READY)  ## all of Vigil on this machine, with an incident in it; ARGS="--seconds 90 --json"
+	$(BIN)/vigil demo $(ARGS)
+
+test: $(READY)  ## the tests; what is not installed here is skipped, and says so
+	$(BIN)/python -m pytest $(ARGS)
+
+test-all: $(READY)  ## Debian packages, the checks, and every test
+	./tests/install-debian.sh
+	$(MAKE) check
+	VIGIL_TEST_ALL=1 $(BIN)/python -m pytest $(ARGS)
+
+check: $(READY)  ## ruff, mypy, import-linter, deptry
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/deptry .
+
+format: $(READY)  ## let ruff write
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+lock: $(READY)  ## resolve pyproject.toml anew into requirements.txt, with hashes and without addresses
+	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+		--no-emit-index-url --no-emit-find-links --no-annotate --quiet --custom-compile-command 'make lock' --output-file requirements.txt

@@ -1,0 +1,13 @@
+"""Errors by what the caller must do. Anything that is none of these ends the process."""
+
+
+class UserError(Exception):
+    """Somebody must change an input or a setting. One sentence that says what to do; never a traceback."""
+
+
+class StoreUnavailable(Exception):
+    """The store did not take it, and may later: keep it, wait, try again."""
+
+
+class TopicShrank(UserError):
+    """The topic ends before an offset that was already counted: it was deleted, or the broker lost it."""

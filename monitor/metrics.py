@@ -1,0 +1,122 @@
+"""Every Prometheus metric, named once. Labels come from closed sets or are capped; never an id."""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+OTHER = "other"
+
+
+class Metrics:
+    """The metrics of one worker, on a registry of their own."""
+
+    def __init__(self) -> None:
+        self.registry = r = CollectorRegistry()
+        self.build_info = Gauge("vigil_build_info", "Always 1; what is running.", ["version", "python"], registry=r)
+
+        # From the stream, at the moment of counting: they go on while the store is away.
+        self.records = Counter("vigil_records", "Kafka records read.", ["topic"], registry=r)
+        self.interactions = Counter(
+            "vigil_interactions", "Interactions that arrived and were counted.", ["feature"], registry=r
+        )
+        self.interactions_expected = Counter(
+            "vigil_interactions_expected",
+            "Interactions that emitters say they had, from heartbeats.",
+            ["feature"],
+            registry=r,
+        )
+        self.kpi_bad = Counter(
+            "vigil_kpi_bad", "Events that were bad for a KPI: its numerator.", ["feature", "kpi"], registry=r
+        )
+        self.kpi_evaluated = Counter(
+            "vigil_kpi_evaluated",
+            "Events that were evaluated for a KPI: its denominator.",
+            ["feature", "kpi"],
+            registry=r,
+        )
+        self.last_heartbeat = Gauge(
+            "vigil_feature_last_heartbeat_timestamp_seconds",
+            "Time of the newest heartbeat that named the feature.",
+            ["feature"],
+            registry=r,
+        )
+        self.dead_letters = Counter(
+            "vigil_dead_letters", "Records refused, by reason.", ["topic", "reason"], registry=r
+        )
+        self.duplicates = Counter(
+            "vigil_duplicates", "Records whose event id was already counted.", ["topic"], registry=r
+        )
+        self.late_events = Counter(
+            "vigil_late_events", "Events that came after their window had closed.", ["feature"], registry=r
+        )
+        self.slices_capped = Counter(
+            "vigil_slices_capped", "Events whose dimension value went into other.", ["dimension"], registry=r
+        )
+        self.lag = Gauge(
+            "vigil_lag_records", "Records behind Kafka's end at the last fetch.", ["topic", "partition"], registry=r
+        )
+        self.watermark = Gauge(
+            "vigil_watermark_timestamp_seconds",
+            "Event time up to which a partition is complete.",
+            ["topic", "partition"],
+            registry=r,
+        )
+
+        # The store.
+        self.insert_seconds = Histogram(
+            "vigil_insert_duration_seconds",
+            "Time one write to the store took.",
+            buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0),
+            registry=r,
+        )
+        self.insert_failures = Counter(
+            "vigil_insert_failures", "Writes the store refused or did not answer.", registry=r
+        )
+        self.last_insert = Gauge(
+            "vigil_last_insert_timestamp_seconds", "When the store last took a write.", registry=r
+        )
+        self.offset_audit_errors = Gauge(
+            "vigil_offset_audit_errors",
+            "Partitions whose claimed offsets have a gap or an overlap.",
+            registry=r,
+        )
+
+        # The scorer.
+        self.anomaly_score = Gauge(
+            "vigil_anomaly_log_e",
+            "Natural logarithm of the e-detector's statistic in the last scored window.",
+            ["feature", "kpi"],
+            registry=r,
+        )
+        self.anomaly_threshold = Gauge(
+            "vigil_anomaly_threshold", "Score above which a series alarms.", registry=r
+        )
+        self.coverage = Gauge(
+            "vigil_kpi_coverage_ratio",
+            "Evaluated over expected in the last scored window; below the floor the KPI is unknown.",
+            ["feature", "kpi"],
+            registry=r,
+        )
+        self.incident_open = Gauge(
+            "vigil_incident_open",
+            "1 while an incident is open on the series.",
+            ["feature", "kpi", "direction"],
+            registry=r,
+        )
+        self.scored_until = Gauge(
+            "vigil_scored_until_timestamp_seconds", "End of the newest window the scorer has finished.", registry=r
+        )
+
+
+class Cap:
+    """At most `limit` distinct label values; later ones become `other`."""
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._known: set[str] = set()
+
+    def __call__(self, value: str) -> str:
+        if value in self._known:
+            return value
+        if len(self._known) >= self.limit:
+            return OTHER
+        self._known.add(value)
+        return value

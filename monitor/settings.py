@@ -1,0 +1,83 @@
+"""Every setting, once: VIGIL_<NAME> in the environment, read at the start and never again."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from monitor.errors import UserError
+
+PREFIX = "VIGIL_"
+Port = Annotated[int, Field(ge=0, le=65_535)]
+Seconds = Annotated[float, Field(gt=0.0)]
+
+
+class Settings(BaseSettings):
+    """How one process runs. The defaults are for one machine."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+
+    broker: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, comma-separated.")
+    store: str = Field(
+        "chdb:///var/lib/vigil",
+        description="ClickHouse: `chdb:///path` embedded, `http(s)://user@host:8123/database` a server.",
+    )
+    store_password_file: Path | None = Field(None, description="File with the ClickHouse user's password.")
+    group: str = Field("vigil", description="Kafka consumer group.")
+    partitions: Annotated[int, Field(ge=1, le=1024)] = Field(
+        4, description="Partitions of a topic that Vigil creates. Existing topics keep theirs."
+    )
+    create_topics: bool = Field(True, description="Create missing topics at the start of a worker.")
+
+    metrics_host: str = Field("127.0.0.1", description="Address of `/metrics` and `/healthz`.")
+    metrics_port: Port = Field(9108, description="Port of `/metrics` and `/healthz`; 0 takes a free one.")
+    sql_port: Port = Field(8124, description="Loopback port on which an embedded store is reached over HTTP.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
+
+    flush_interval: Seconds = Field(0.5, description="Seconds between two writes to the store.")
+    flush_cells: Annotated[int, Field(ge=1, le=500_000)] = Field(
+        200_000, description="Cells and events after which a write does not wait; bounds memory."
+    )
+    session_timeout: Seconds = Field(6.0, description="Seconds without a heartbeat until Kafka gives partitions away.")
+    grace: Seconds = Field(5.0, description="Seconds a window waits for stragglers.")
+    idle_after: Seconds = Field(15.0, description="Seconds without records until a partition follows the wall clock.")
+    max_skew: Seconds = Field(300.0, description="Seconds an event may lie in the future.")
+    max_age_days: Annotated[int, Field(ge=1, le=3650)] = Field(400, description="Days an event may lie in the past.")
+    dedup_horizon: Seconds = Field(600.0, description="Seconds an event id is remembered, at least.")
+    dedup_ids: Annotated[int, Field(ge=1000)] = Field(
+        500_000, description="Event ids a partition remembers, at least; bounds memory."
+    )
+    slice_values: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        256, description="Distinct values of a dimension per feature and window; the rest is `other`."
+    )
+    features: Annotated[int, Field(ge=1, le=100_000)] = Field(
+        1000, description="Features with metrics of their own; the rest is `other` in Prometheus, never in the store."
+    )
+    budget_windows: Annotated[int, Field(ge=100)] = Field(
+        60_480, description="Windows per false page and series: 60480 is one a week."
+    )
+    history_hours: Annotated[int, Field(ge=1, le=24 * 35)] = Field(
+        24, description="Hours of stored windows the scorer learns from at its start."
+    )
+
+
+def load(environment: Mapping[str, str] | None = None) -> Settings:
+    """The settings from the environment.
+
+    Raises UserError for a value that does not fit, and for a name that does not exist.
+    """
+    given = os.environ if environment is None else environment
+    known = {PREFIX + name.upper() for name in Settings.model_fields}
+    ours = {name: value for name, value in given.items() if name.startswith(PREFIX)}
+    if unknown := sorted(set(ours) - known):
+        raise UserError(f"there is no setting {unknown[0]}; `vigil settings` lists all of them")
+    try:
+        values = {name.removeprefix(PREFIX).lower(): value for name, value in ours.items()}
+        return Settings(**values)  # type: ignore[arg-type]  # pydantic parses the strings
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = PREFIX + str(first["loc"][0]).upper()
+        raise UserError(f"{name}: {first['msg'].lower()}; `vigil settings` says what it takes") from error

@@ -1,0 +1,1 @@
+"""ClickHouse, embedded or served: the same statements either way."""

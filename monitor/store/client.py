@@ -1,0 +1,52 @@
+"""A client from a DSN: chdb:///path for the embedded engine, http(s)://user@host:8123/db for a server."""
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import clickhouse_connect
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from monitor.errors import UserError
+
+SETTINGS: dict[str, object] = {
+    "date_time_input_format": "best_effort",
+    # What a contract has and a table lacks is a bug of ours, and must not vanish in silence.
+    "input_format_skip_unknown_fields": 0,
+    "input_format_null_as_default": 1,
+}
+
+
+def is_embedded(dsn: str) -> bool:
+    """Whether the engine runs in this process."""
+    return dsn.startswith("chdb:")
+
+
+def embedded_path(dsn: str) -> Path:
+    """The directory of an embedded store."""
+    return Path(urlsplit(dsn).path)
+
+
+def connect(dsn: str, password: str = "") -> Client:
+    """A client with a session of its own. Blocking; raises UserError when the store cannot be reached."""
+    try:
+        if is_embedded(dsn):
+            embedded_path(dsn).mkdir(parents=True, exist_ok=True, mode=0o700)
+            return clickhouse_connect.get_client(dsn=dsn, settings=SETTINGS)
+        extra = {"password": password} if password else {}
+        return clickhouse_connect.get_client(
+            dsn=dsn, settings=SETTINGS, autogenerate_session_id=False, compress="lz4", **extra
+        )
+    except (ClickHouseError, OSError, ImportError) as error:
+        raise UserError(f"cannot open the store {redacted(dsn)}: {_short(error)}; is VIGIL_STORE right?") from error
+
+
+def redacted(dsn: str) -> str:
+    """The DSN without a password, for messages."""
+    parts = urlsplit(dsn)
+    host = f"{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}"
+    return f"{parts.scheme}://{host}{parts.path}"
+
+
+def _short(error: BaseException) -> str:
+    return str(error).splitlines()[0][:200] if str(error) else type(error).__name__

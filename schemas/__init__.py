@@ -1,0 +1,1 @@
+"""What is said: the contracts of every topic, and the KPI catalogue. pydantic only, no I/O, no clock."""

@@ -1,0 +1,96 @@
+"""Bytes to models. A record that fails gets a reason and a field path, and its neighbours are not touched."""
+
+import re
+from dataclasses import dataclass
+from typing import TypeVar, get_args
+
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
+
+from schemas.vocabulary import RejectReason
+
+T = TypeVar("T")
+
+CONTENT_FIELDS = frozenset({
+    "prompt", "prompts", "input", "output", "inputs", "outputs", "message", "messages", "text", "content",
+    "completion", "completions", "response", "answer", "question", "query", "system", "system_prompt",
+    "system_instructions", "instructions", "arguments", "result", "results", "document", "documents",
+    "explanation", "transcript", "body", "raw", "user", "user_id", "email", "ip", "name",
+})  # fmt: skip
+"""Names under which content usually travels. Any other unknown name is refused too, as unknown_field."""
+
+MAX_RECORD_BYTES = 65_536
+"""A contract's largest honest event is near 20 kB; more than this carries something else."""
+
+_CONTENT_PREFIXES = ("gen_ai.", "llm.", "input.", "output.")
+_OURS = frozenset(get_args(RejectReason))
+_FIELD = re.compile(r"[a-z_][a-z0-9_]{0,31}")
+_REASONS: dict[str, RejectReason] = {
+    "missing": "missing_field",
+    "string_pattern_mismatch": "bad_identifier",
+    "union_tag_invalid": "unknown_kind",
+    "union_tag_not_found": "unknown_kind",
+    "literal_error": "bad_value",
+    "datetime_parsing": "bad_time",
+    "datetime_from_date_parsing": "bad_time",
+    "timezone_aware": "bad_time",
+    "finite_number": "out_of_range",
+    "greater_than_equal": "out_of_range",
+    "less_than_equal": "out_of_range",
+    "too_long": "out_of_range",
+    "dict_type": "not_object",
+    "model_attributes_type": "not_object",
+    "model_type": "not_object",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Reject:
+    """Why a record was refused: a reason code and the dotted path of a field the contract knows."""
+
+    reason: RejectReason
+    field: str = ""
+
+
+def decode(adapter: TypeAdapter[T], value: bytes | None) -> T | Reject:
+    """One record of one topic. Never raises on any bytes, and no part of them is in the answer."""
+    if not value:
+        return Reject("empty")  # a tombstone, or nothing at all
+    if len(value) > MAX_RECORD_BYTES:
+        return Reject("too_large")
+    try:
+        return adapter.validate_json(value)
+    except ValidationError as error:
+        return _reject(error.errors(include_url=False, include_input=False)[0], value)
+
+
+def encode(model: object, adapter: TypeAdapter[T]) -> bytes:
+    """A model as the JSON bytes that `decode` reads; absent fields are left out."""
+    return adapter.dump_json(model, exclude_none=True)  # type: ignore[arg-type]  # the union is checked by the caller
+
+
+def _reject(error: ErrorDetails, value: bytes) -> Reject:
+    kind, path = error["type"], error["loc"]
+    if kind == "json_invalid":
+        return Reject(_syntax_reason(value, str(error.get("ctx", {}).get("error", ""))))
+    if kind == "extra_forbidden":
+        name = str(path[-1]) if path else ""
+        content = name in CONTENT_FIELDS or name.startswith(_CONTENT_PREFIXES)
+        return Reject("content_field" if content else "unknown_field", _dotted(path[:-1]))
+    reason = _REASONS.get(kind)
+    if reason is None:
+        reason = kind if kind in _OURS else "wrong_type"  # type: ignore[assignment]  # our own custom errors
+    return Reject(reason, _dotted(path))
+
+
+def _syntax_reason(value: bytes, detail: str) -> RejectReason:
+    try:
+        value.decode()
+    except UnicodeDecodeError:
+        return "not_utf8"
+    return "too_deep" if "recursion limit" in detail else "not_json"
+
+
+def _dotted(path: tuple[int | str, ...]) -> str:
+    """The path without list positions. Only names of our own contracts can get here."""
+    return ".".join(part for part in path if isinstance(part, str) and _FIELD.fullmatch(part))[:128]
