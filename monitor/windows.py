@@ -1,0 +1,111 @@
+"""Event-time windows as sums: what a flush adds to each cell, and how far each partition has come. No I/O."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+WINDOW_SECONDS = 10
+
+DIMENSIONS = (
+    "feature", "model", "prompt_version", "policy_version", "release", "arm", "tenant", "user_segment",
+    "locale", "region", "risk_tier", "prompt_category",
+)  # fmt: skip
+"""What a window is cut by; "" is "not said". Columns of the `windows` table."""
+
+OTHER = "other"
+"""Stands for the values of a dimension beyond its cap. No identifier of ours is reserved, so it may also be real."""
+
+Slice = tuple[str, ...]
+"""One value per dimension, in the order of DIMENSIONS."""
+
+CellKey = tuple[int, Slice, int]
+"""Window start in Unix seconds, slice, mask."""
+
+
+def window_start(unix_seconds: float) -> int:
+    """Start of the window that holds this moment, in Unix seconds."""
+    return int(unix_seconds // WINDOW_SECONDS) * WINDOW_SECONDS
+
+
+@dataclass(slots=True)
+class Cells:
+    """Counts per (window, slice, mask): how many events, and how many they stand for."""
+
+    counts: dict[CellKey, list[int]] = field(default_factory=dict)
+
+    def add(self, key: CellKey, weight: int) -> None:
+        """Count one event."""
+        cell = self.counts.get(key)
+        if cell is None:
+            self.counts[key] = [1, weight]
+        else:
+            cell[0] += 1
+            cell[1] += weight
+
+    def __len__(self) -> int:
+        return len(self.counts)
+
+
+class SliceCap:
+    """At most `limit` distinct values per dimension, feature and window; the rest becomes `other`.
+
+    The feature itself is never folded: a total per feature is exact whatever the caps do.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self._seen: dict[tuple[int, str], list[set[str]]] = {}
+
+    def __call__(self, start: int, cut: Slice) -> tuple[Slice, tuple[str, ...]]:
+        """The slice to count under, and the dimensions that were folded."""
+        seen = self._seen.get((start, cut[0]))
+        if seen is None:
+            seen = self._seen[start, cut[0]] = [set() for _ in DIMENSIONS]
+        folded: list[int] = []
+        for position in range(1, len(DIMENSIONS)):
+            value, known = cut[position], seen[position]
+            if value not in known:
+                if len(known) >= self.limit:
+                    folded.append(position)
+                else:
+                    known.add(value)
+        if not folded:
+            return cut, ()
+        kept = tuple(OTHER if position in folded else value for position, value in enumerate(cut))
+        return kept, tuple(DIMENSIONS[position] for position in folded)
+
+    def forget(self, before: int) -> None:
+        """Drop what is known of windows that start before this moment."""
+        for key in [key for key in self._seen if key[0] < before]:
+            del self._seen[key]
+
+
+@dataclass(slots=True)
+class Watermark:
+    """How far one partition is complete, in Unix seconds: the largest event time less the grace.
+
+    A partition without records for `idle_after` follows the wall clock, so that it does not hold
+    every window open.
+    """
+
+    grace: float
+    idle_after: float
+    value: float = 0.0
+    heard_at: float | None = None
+
+    def advance(self, event_time: float, now: float) -> None:
+        """An event was seen."""
+        self.value = max(self.value, event_time - self.grace)
+        self.heard_at = now
+
+    def tick(self, now: float) -> None:
+        """Time went by; `now` is in Unix seconds."""
+        if self.heard_at is None:
+            self.heard_at = now
+        elif now - self.heard_at >= self.idle_after:
+            self.value = max(self.value, now - self.idle_after - self.grace)
+
+
+def closed_until(watermarks: Iterable[float]) -> int:
+    """End of the last window that all partitions have passed, in Unix seconds; 0 before the first."""
+    lowest = min(watermarks, default=0.0)
+    return window_start(lowest)
