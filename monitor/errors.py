@@ -5,9 +5,9 @@ class UserError(Exception):
     """Somebody must change an input or a setting. One sentence that says what to do; never a traceback."""
 
 
-class StoreUnavailable(Exception):
+class StoreUnavailableError(Exception):
     """The store did not take it, and may later: keep it, wait, try again."""
 
 
-class TopicShrank(UserError):
+class TopicShrankError(UserError):
     """The topic ends before an offset that was already counted: it was deleted, or the broker lost it."""

@@ -32,7 +32,8 @@ class Sender:
         """Wait until the broker has everything. Raises UserError when it refused any of it."""
         self.producer.flush()
         if self._failures:
-            raise UserError(f"the broker refused {len(self._failures)} records, the first with {self._failures[0]}")
+            first = self._failures[0]
+            raise UserError(f"the broker refused {len(self._failures)} records, the first with {first}")
 
     def _failed(self, error: BaseException) -> None:
         self._failures.append(type(error).__name__)
@@ -90,4 +91,5 @@ def _client(broker: str, make: Callable[[], object]) -> "KafkaProducer | KafkaAd
     try:
         return make()
     except (KafkaError, OSError, ValueError) as error:
-        raise UserError(f"no Kafka broker answers at {broker} ({type(error).__name__}); is VIGIL_BROKER right?") from error
+        why = type(error).__name__
+        raise UserError(f"no Kafka broker answers at {broker} ({why}); is VIGIL_BROKER right?") from error

@@ -102,7 +102,7 @@ class Watermark:
         if self.heard_at is None:
             self.heard_at = now
         elif now - self.heard_at >= self.idle_after:
-            self.value = max(self.value, now - self.idle_after - self.grace)
+            self.value = max(self.value, now - self.grace)
 
 
 def closed_until(watermarks: Iterable[float]) -> int:

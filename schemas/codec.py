@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from typing import TypeVar, get_args
+from typing import TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
@@ -17,13 +17,12 @@ CONTENT_FIELDS = frozenset({
     "system_instructions", "instructions", "arguments", "result", "results", "document", "documents",
     "explanation", "transcript", "body", "raw", "user", "user_id", "email", "ip", "name",
 })  # fmt: skip
-"""Names under which content usually travels. Any other unknown name is refused too, as unknown_field."""
+"""Names under which content usually travels, in any case. Other unknown names are refused too, as unknown_field."""
 
 MAX_RECORD_BYTES = 65_536
 """A contract's largest honest event is near 20 kB; more than this carries something else."""
 
 _CONTENT_PREFIXES = ("gen_ai.", "llm.", "input.", "output.")
-_OURS = frozenset(get_args(RejectReason))
 _FIELD = re.compile(r"[a-z_][a-z0-9_]{0,31}")
 _REASONS: dict[str, RejectReason] = {
     "missing": "missing_field",
@@ -31,6 +30,7 @@ _REASONS: dict[str, RejectReason] = {
     "union_tag_invalid": "unknown_kind",
     "union_tag_not_found": "unknown_kind",
     "literal_error": "bad_value",
+    "bad_time": "bad_time",  # our own, from schemas/base.py, as is "wrong_type"
     "datetime_parsing": "bad_time",
     "datetime_from_date_parsing": "bad_time",
     "timezone_aware": "bad_time",
@@ -61,7 +61,7 @@ def decode(adapter: TypeAdapter[T], value: bytes | None) -> T | Reject:
     try:
         return adapter.validate_json(value)
     except ValidationError as error:
-        return _reject(error.errors(include_url=False, include_input=False)[0], value)
+        return _reject(error.errors(include_url=False, include_input=False), value)
 
 
 def encode(model: object, adapter: TypeAdapter[T]) -> bytes:
@@ -69,18 +69,24 @@ def encode(model: object, adapter: TypeAdapter[T]) -> bytes:
     return adapter.dump_json(model, exclude_none=True)  # type: ignore[arg-type]  # the union is checked by the caller
 
 
-def _reject(error: ErrorDetails, value: bytes) -> Reject:
-    kind, path = error["type"], error["loc"]
+def _reject(errors: list[ErrorDetails], value: bytes) -> Reject:
+    # Content outranks every other fault: it is what has to be stopped at its source.
+    error = next(filter(_is_content, errors), None)
+    if error is not None:
+        return Reject("content_field", _dotted(error["loc"][:-1]))
+    kind, path = errors[0]["type"], errors[0]["loc"]
     if kind == "json_invalid":
-        return Reject(_syntax_reason(value, str(error.get("ctx", {}).get("error", ""))))
+        return Reject(_syntax_reason(value, str(errors[0].get("ctx", {}).get("error", ""))))
     if kind == "extra_forbidden":
-        name = str(path[-1]) if path else ""
-        content = name in CONTENT_FIELDS or name.startswith(_CONTENT_PREFIXES)
-        return Reject("content_field" if content else "unknown_field", _dotted(path[:-1]))
-    reason = _REASONS.get(kind)
-    if reason is None:
-        reason = kind if kind in _OURS else "wrong_type"  # type: ignore[assignment]  # our own custom errors
-    return Reject(reason, _dotted(path))
+        return Reject("unknown_field", _dotted(path[:-1]))
+    return Reject(_REASONS.get(kind, "wrong_type"), _dotted(path))
+
+
+def _is_content(error: ErrorDetails) -> bool:
+    if error["type"] != "extra_forbidden":
+        return False
+    name = str(error["loc"][-1]).lower()
+    return name in CONTENT_FIELDS or name.startswith(_CONTENT_PREFIXES)
 
 
 def _syntax_reason(value: bytes, detail: str) -> RejectReason:
@@ -88,6 +94,8 @@ def _syntax_reason(value: bytes, detail: str) -> RejectReason:
         value.decode()
     except UnicodeDecodeError:
         return "not_utf8"
+    if "number out of range" in detail:
+        return "out_of_range"  # JSON, but of more digits than the parser takes
     return "too_deep" if "recursion limit" in detail else "not_json"
 
 

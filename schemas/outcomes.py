@@ -6,7 +6,7 @@ The numbers are stored; never renumber a bit, only add.
 
 from typing import Final, get_args
 
-from schemas.telemetry import Evaluation, Interaction
+from schemas.telemetry import Evaluation, Guardrail, Interaction
 from schemas.vocabulary import Category
 
 CATEGORIES: tuple[str, ...] = get_args(Category)
@@ -57,6 +57,7 @@ def category_bit(category: str) -> int:
 _CATEGORY_BITS = {category: category_bit(category) for category in CATEGORIES}
 _VIOLATION = frozenset({"deny", "modify", "escalate"})  # "warn" is the policy's own word for "let it pass"
 _STOPPED = frozenset({"block", "modify", "escalate"})
+_FINISH_BITS: dict[str, int] = {"content_filter": Bit.BLOCKED, "unknown": Bit.OUTCOME_UNKNOWN}
 
 _EVALUATION_BITS: dict[str, tuple[int, int]] = {
     "refusal": (Bit.REFUSAL_EVALUATED, Bit.REFUSED),
@@ -80,10 +81,7 @@ def interaction_mask(event: Interaction) -> int:
         mask |= Bit.REFUSAL_EVALUATED | (Bit.REFUSED if event.refusal.refused else 0)
     if event.guardrails:
         mask |= _guardrails_mask(event)
-    if event.finish_reason == "content_filter":
-        mask |= Bit.BLOCKED
-    elif event.finish_reason == "unknown":
-        mask |= Bit.OUTCOME_UNKNOWN
+    mask |= _FINISH_BITS.get(event.finish_reason, 0)
     if event.pii is not None:
         mask |= Bit.PII_SCANNED | (Bit.PII_LEAKED if event.pii.output else 0)
     if event.injection is not None:
@@ -112,22 +110,30 @@ def evaluation_mask(event: Evaluation) -> int:
 
 def _guardrails_mask(event: Interaction) -> int:
     mask: int = Bit.GUARDRAIL_LISTED
+    withheld = delivered = False
     for guardrail in event.guardrails:
-        if guardrail.outcome == "bypassed":
-            mask |= Bit.GUARDRAIL_BYPASSED
-        elif guardrail.outcome == "error":
-            mask |= Bit.GUARDRAIL_ERROR
-        elif guardrail.outcome == "evaluated":
-            mask |= Bit.POLICY_EVALUATED
-            violated = guardrail.verdict in _VIOLATION
-            if violated:
-                mask |= Bit.POLICY_VIOLATED | _CATEGORY_BITS[guardrail.category]
-            if guardrail.action == "block":
-                mask |= Bit.BLOCKED
-            if guardrail.stage == "output":
-                mask |= Bit.OUTPUT_EVALUATED
-                if violated and guardrail.action not in _STOPPED:
-                    mask |= Bit.HARM_DELIVERED
+        mask |= _guardrail_mask(guardrail)
+        if guardrail.action == "block":
+            mask |= Bit.BLOCKED  # whatever its outcome: one that erred may fail closed
+            withheld |= guardrail.stage in ("input", "output")
+        if guardrail.stage == "output" and guardrail.outcome == "evaluated":
+            delivered |= guardrail.verdict in _VIOLATION and guardrail.action not in _STOPPED
+    # What one guardrail let pass, another may have withheld.
+    return mask | Bit.HARM_DELIVERED if delivered and not withheld else mask
+
+
+def _guardrail_mask(guardrail: Guardrail) -> int:
+    if guardrail.outcome == "bypassed":
+        return Bit.GUARDRAIL_BYPASSED
+    if guardrail.outcome == "error":
+        return Bit.GUARDRAIL_ERROR
+    if guardrail.outcome != "evaluated":
+        return 0
+    mask: int = Bit.POLICY_EVALUATED
+    if guardrail.stage == "output":
+        mask |= Bit.OUTPUT_EVALUATED
+    if guardrail.verdict in _VIOLATION:
+        mask |= Bit.POLICY_VIOLATED | _CATEGORY_BITS[guardrail.category]
     return mask
 
 

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import FailFast, Field, TypeAdapter
 
 from schemas.base import (
     Contract,
@@ -35,6 +35,8 @@ from schemas.vocabulary import (
     Verdict,
 )
 
+_FAIL_FAST = FailFast()  # a record of 30,000 wrong elements is one fault, not 200 ms of them
+
 
 class Refusal(Contract):
     """Whether the request was refused. Absent means nobody looked, which is not "not refused"."""
@@ -61,8 +63,8 @@ class Guardrail(Contract):
 class Pii(Contract):
     """Kinds of personal data a scanner saw, never the data. Absent means nobody scanned."""
 
-    input: Annotated[tuple[PiiType, ...], Field(max_length=16)] = ()
-    output: Annotated[tuple[PiiType, ...], Field(max_length=16)] = ()
+    input: Annotated[tuple[PiiType, ...], Field(max_length=16), _FAIL_FAST] = ()
+    output: Annotated[tuple[PiiType, ...], Field(max_length=16), _FAIL_FAST] = ()
 
 
 class Injection(Contract):
@@ -133,10 +135,10 @@ class Interaction(_Slice):
     finish_reason: FinishReason = "unknown"
     finish_reason_raw: Identifier | None = None
     refusal: Refusal | None = None
-    guardrails: Annotated[tuple[Guardrail, ...], Field(max_length=32)] = ()
+    guardrails: Annotated[tuple[Guardrail, ...], Field(max_length=32), _FAIL_FAST] = ()
     pii: Pii | None = None
     injection: Injection | None = None
-    tool_calls: Annotated[tuple[ToolCall, ...], Field(max_length=128)] = ()
+    tool_calls: Annotated[tuple[ToolCall, ...], Field(max_length=128), _FAIL_FAST] = ()
     grounding: Grounding | None = None
     tokens_input: Count | None = None
     tokens_output: Count | None = None

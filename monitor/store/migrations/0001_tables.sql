@@ -94,6 +94,7 @@ CREATE TABLE windows (
     late UInt64,
     ids_from Int64 COMMENT 'first offset whose event ids are remembered',
     ids_split Int64 COMMENT 'first offset of the younger half of the memory',
+    split_at DateTime64(3, 'UTC') COMMENT 'Kafka record time at the split',
     window_start DateTime('UTC'),
     feature LowCardinality(String),
     model LowCardinality(String),

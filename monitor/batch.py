@@ -1,0 +1,24 @@
+"""A run of Kafka records of one partition: what travels from the fetch thread to the intake."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Batch:
+    """Consecutive records of one partition, as fetched. `values` and `timestamps` run in parallel."""
+
+    topic: str
+    partition: int
+    previous: int
+    """Offset at which this fetch began: `first`, or less where the log has gaps."""
+    first: int
+    last: int
+    values: list[bytes | None]
+    timestamps: list[int]
+    """Kafka's record times, in Unix milliseconds."""
+    offsets: list[int] | None
+    """One per value, or None when they run from `first` to `last` without a gap."""
+
+    def offset_of(self, index: int) -> int:
+        """Offset of the record at this position."""
+        return self.first + index if self.offsets is None else self.offsets[index]

@@ -1,0 +1,99 @@
+"""From tallies to Prometheus: the numbers of the stream, at the moment they are counted."""
+
+from datetime import datetime
+
+from monitor.intake import Tally
+from monitor.metrics import Cap, Metrics
+from schemas.kpis import CATALOGUE, counts
+from schemas.outcomes import Bit
+from schemas.telemetry import Heartbeat
+
+
+class Counting:
+    """Keeps the metrics of the ingest. Features beyond the cap are counted as `other`."""
+
+    def __init__(self, metrics: Metrics, features: int, since: datetime) -> None:
+        self._since = since
+        self._metrics = metrics
+        self._feature = Cap(features)
+        self._by_mask: dict[int, tuple[tuple[str, bool], ...]] = {}
+        self._heartbeats: dict[tuple[str, str, datetime], int] = {}
+        self._started: set[str] = set()
+
+    def add(self, topic: str, tally: Tally) -> None:
+        """Count what one batch held."""
+        m = self._metrics
+        m.records.labels(topic).inc(tally.records)
+        m.duplicates.labels(topic).inc(tally.duplicates)
+        for reason, n in tally.rejected.items():
+            m.dead_letters.labels(topic, reason).inc(n)
+        for dimension, n in tally.folded.items():
+            m.slices_capped.labels(dimension).inc(n)
+        for feature, n in tally.late.items():
+            m.late_events.labels(self._feature(feature)).inc(n)
+        for (feature, mask), n in tally.masks.items():
+            self._add_mask(self._known(feature), mask, n)
+        for heartbeat in tally.heartbeats:
+            self._add_heartbeat(heartbeat)
+
+    def _known(self, feature: str) -> str:
+        """The feature's label; its series begin at 0, so that a first event is an increase."""
+        label = self._feature(feature)
+        if label not in self._started:
+            self._started.add(label)
+            m = self._metrics
+            m.interactions.labels(label)
+            m.interactions_expected.labels(label)
+            for kpi in CATALOGUE:
+                if "." not in kpi:
+                    m.kpi_bad.labels(label, kpi)
+                    m.kpi_evaluated.labels(label, kpi)
+        return label
+
+    def _add_mask(self, feature: str, mask: int, n: int) -> None:
+        if mask & Bit.SYNTHETIC:
+            return
+        if mask & Bit.INTERACTION:
+            self._metrics.interactions.labels(feature).inc(n)
+        for kpi, bad in self._kpis(mask):
+            self._metrics.kpi_evaluated.labels(feature, kpi).inc(n)
+            if bad:
+                self._metrics.kpi_bad.labels(feature, kpi).inc(n)
+
+    def _kpis(self, mask: int) -> tuple[tuple[str, bool], ...]:
+        """(KPI, is bad) that a mask is evaluated for; a violation's category only where it was found."""
+        known = self._by_mask.get(mask)
+        if known is None:
+            found = ((name, *counts(kpi, mask)) for name, kpi in CATALOGUE.items())
+            known = tuple((name, bad) for name, bad, evaluated, _ in found if evaluated and (bad or "." not in name))
+            if len(self._by_mask) < 100_000:
+                self._by_mask[mask] = known
+        return known
+
+    def _add_heartbeat(self, heartbeat: Heartbeat) -> None:
+        """The emitter's count less its last one. What it counted before we started is not ours to expect."""
+        feature = self._known(heartbeat.feature)
+        key = (heartbeat.emitter, heartbeat.feature, heartbeat.started_at)
+        before = self._heartbeats.get(key)
+        if before is None:
+            before = 0 if heartbeat.started_at >= self._since else heartbeat.interactions
+        self._metrics.interactions_expected.labels(feature).inc(max(heartbeat.interactions - before, 0))
+        self._heartbeats[key] = max(heartbeat.interactions, before)
+        self._metrics.last_heartbeat.labels(feature).set(heartbeat.ts.timestamp())
+
+    def stored(self, seconds: float, now: datetime) -> None:
+        """The store took a flush."""
+        self._metrics.insert_seconds.observe(seconds)
+        self._metrics.last_insert.set(now.timestamp())
+
+    def refused(self) -> None:
+        """The store did not take a write."""
+        self._metrics.insert_failures.inc()
+
+    def lag(self, topic: str, partition: int, records: int) -> None:
+        """How far behind Kafka's end a partition was at the last fetch."""
+        self._metrics.lag.labels(topic, str(partition)).set(max(records, 0))
+
+    def watermark(self, topic: str, partition: int, unix_seconds: float) -> None:
+        """How far a partition is complete."""
+        self._metrics.watermark.labels(topic, str(partition)).set(unix_seconds)

@@ -1,0 +1,27 @@
+"""The Faust application and its settings."""
+
+import faust
+
+from monitor.settings import Settings
+
+
+def faust_app(settings: Settings) -> faust.App:
+    """The Faust application, tuned for batches. No tables: nothing that matters lives in Faust."""
+    return faust.App(
+        settings.group,
+        broker=[f"kafka://{server}" for server in settings.broker.split(",")],
+        store="memory://",
+        web_enabled=False,
+        topic_disable_leader=True,
+        topic_allow_declare=False,
+        consumer_auto_offset_reset="earliest",
+        consumer_max_fetch_size=4 * 2**20,
+        broker_session_timeout=settings.session_timeout,
+        broker_heartbeat_interval=settings.session_timeout / 4,
+        broker_commit_interval=1.0,
+        broker_max_poll_records=20_000,
+        stream_buffer_maxsize=64,
+        stream_wait_empty=False,
+        producer_acks=-1,
+        loglevel=settings.log_level.upper(),
+    )

@@ -1,0 +1,121 @@
+"""Closed windows to findings: the same code live, in a backtest and in a replay.
+
+What it knows is a function of the stored windows: at its start, and whenever partitions change hands,
+it reads the last hours from the store and goes on from there.
+"""
+
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import numpy as np
+from clickhouse_connect.driver.client import Client
+
+from detectors.bank import Bank, Opinion
+from detectors.base import Window
+from detectors.trailing import TrailingEDetector
+from monitor.columns import SCORED, MaskCounts, Series, columns
+from monitor.incidents import Incidents, Versions
+from monitor.store.expected import read_expected
+from monitor.store.windows import read_mask_counts
+from monitor.windows import WINDOW_SECONDS
+from schemas.finding import Incident, Score, State
+
+POLICY_VERSION = "builtin-1"
+MARGIN = 1.2
+"""Nats above the theoretical threshold, for the noise a trailing baseline does not model."""
+_BLOCK = 360
+
+
+def threshold(budget_windows: int) -> float:
+    """log_e at which a series alarms, so that a feature, over all its KPIs, keeps the budget."""
+    return float(np.log(budget_windows * len(SCORED))) + MARGIN
+
+
+@dataclass(slots=True)
+class Findings:
+    """What a run over some windows found."""
+
+    scores: list[Score] = field(default_factory=list)
+    incidents: list[Incident] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Scorer:
+    """Scores the features that `owns` says are ours, from window `until` on (Unix seconds)."""
+
+    budget_windows: int
+    until: int
+    owns: Callable[[str], bool] = lambda feature: True
+    series: Series = field(default_factory=Series)
+    bank: Bank = field(init=False)
+    incidents: Incidents = field(init=False)
+
+    def __post_init__(self) -> None:
+        detector = TrailingEDetector()
+        self.bank = Bank(detector, threshold(self.budget_windows), WINDOW_SECONDS)
+        self.incidents = Incidents(Versions(detector.name, POLICY_VERSION))
+
+    def advance(self, client: Client, end: int) -> Findings:
+        """Score every window up to `end`, in order. Blocking."""
+        found = Findings()
+        while self.until < end:
+            stop = min(self.until + _BLOCK * WINDOW_SECONDS, end)
+            counts = read_mask_counts(client, self.until, stop)
+            for window in self._columns(counts, client, self.until, stop):
+                self._step(window, found)
+            self.until = stop
+        return found
+
+    def _columns(self, counts: MaskCounts, client: Client, start: int, stop: int) -> list[Window]:
+        expected = {key: value for key, value in read_expected(client, start, stop).items() if self.owns(key[1])}
+        mine = np.array([self.owns(name) for name in counts.feature], dtype=np.bool_)
+        names = [name for name in counts.feature if self.owns(name)]
+        kept = MaskCounts(counts.window_start[mine], names, counts.mask[mine], counts.n[mine])
+        self.series.add([*dict.fromkeys(names), *(feature for _, feature in expected)])
+        self.bank.grow(len(self.series))
+        return list(columns(kept, expected, start, stop, self.series))
+
+    def _step(self, window: Window, found: Findings) -> None:
+        opinion = self.bank.step(window)
+        found.incidents += self.incidents.step(opinion, window, self.bank, self.series)
+        found.scores += self._scores(opinion, window)
+
+    def _scores(self, opinion: Opinion, window: Window) -> list[Score]:
+        scores = opinion.scores
+        rows = np.flatnonzero((window.evaluated > 0) | opinion.unknown | opinion.alarm)
+        return [
+            Score.model_construct(  # our own numbers, thousands a second during a warm-up
+                window_start=datetime.fromtimestamp(window.start, UTC),
+                feature=self.series.name(int(row))[0],
+                kpi=self.series.name(int(row))[1],
+                detector=self.bank.detector.name,
+                policy_version=POLICY_VERSION,
+                evaluated=int(window.evaluated[row]),
+                bad=int(window.bad[row]),
+                expected_rate=float(scores.expected[row]),
+                interval_low=float(scores.low[row]),
+                interval_high=float(scores.high[row]),
+                log_e=float(scores.log_e[row]),
+                threshold=self.bank.threshold,
+                coverage=float(window.coverage[row]),
+                state=_state(opinion, int(row), self.bank.threshold),
+            )
+            for row in rows
+        ]
+
+
+def _state(opinion: Opinion, row: int, alarm_above: float) -> State:
+    if opinion.alarm[row]:
+        return "ALARM"
+    if opinion.unknown[row]:
+        return "UNKNOWN"
+    if not opinion.scores.warm[row]:
+        return "WARMING"
+    return "WARN" if opinion.scores.log_e[row] > alarm_above / 2 else "OK"
+
+
+def owner(feature: str, partitions: int) -> int:
+    """The partition whose owner scores this feature: a hash that is the same everywhere and always."""
+    return zlib.crc32(feature.encode()) % max(partitions, 1)

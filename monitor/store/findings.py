@@ -1,0 +1,30 @@
+"""Writing and reading what the scorer found: scores and incidents. Both replace by key."""
+
+from collections.abc import Sequence
+
+from clickhouse_connect.driver.client import Client
+
+from schemas.finding import Incident, Score
+
+_SCORE = tuple(Score.model_fields)
+_INCIDENT = tuple(Incident.model_fields)
+
+
+def insert_scores(client: Client, scores: Sequence[Score]) -> None:
+    """Write scores; the same window scored again replaces itself. Blocking."""
+    if scores:
+        rows = [[getattr(score, name) for name in _SCORE] for score in scores]
+        client.insert("scores", rows, column_names=_SCORE)
+
+
+def insert_incidents(client: Client, incidents: Sequence[Incident]) -> None:
+    """Write the newest version of incidents. Blocking."""
+    if incidents:
+        rows = [[getattr(incident, name) for name in _INCIDENT] for incident in incidents]
+        client.insert("incidents", rows, column_names=_INCIDENT)
+
+
+def read_incident_states(client: Client) -> dict[str, str]:
+    """State of every incident by id. Blocking."""
+    found = client.query("SELECT toString(incident_id), toString(state) FROM incidents FINAL")
+    return {row[0]: row[1] for row in found.result_rows}

@@ -1,0 +1,131 @@
+"""One worker: Faust moves batches to the ingest, a flusher stores them, a scorer judges closed windows."""
+
+import asyncio
+import gc
+import logging
+import os
+import platform
+from collections.abc import Awaitable
+from importlib.metadata import version
+from typing import Any
+
+import faust
+from clickhouse_connect.driver.client import Client
+
+from monitor.clock import monotonic, now
+from monitor.counting import Counting
+from monitor.errors import StoreUnavailableError, UserError
+from monitor.faust_app import faust_app
+from monitor.ingest import Ingest
+from monitor.metrics import Metrics
+from monitor.producing import ensure_topics
+from monitor.scorekeeper import Scorekeeper
+from monitor.settings import Settings
+from monitor.store.client import connect
+from monitor.store.migrate import migrate
+from monitor.transport import BatchSchema, BatchTransport
+from monitor.web import serve
+from schemas.dead_letter import DeadLetter
+from schemas.topics import CHANGES_TOPIC, DEAD_LETTER_TOPIC, REVIEWS_TOPIC, TELEMETRY_TOPIC, TOPICS
+
+log = logging.getLogger("vigil.worker")
+_READ = (TELEMETRY_TOPIC, CHANGES_TOPIC, REVIEWS_TOPIC)
+_SCORE_EVERY = 1.0
+_AUDIT_EVERY = 30
+
+
+class Worker:
+    """Wires the parts of one process together and keeps them running."""
+
+    def __init__(self, settings: Settings, ingest_client: Client, scoring_client: Client) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.metrics.build_info.labels(version("vigil"), platform.python_version()).set(1)
+        counting = Counting(self.metrics, settings.features, now())
+        name = f"{platform.node()}-{os.getpid()}"
+        self.ingest = Ingest(settings, ingest_client, counting, self._send_letter, name, now, monotonic)
+        self.scorekeeper = Scorekeeper(settings, scoring_client, self.metrics, now)
+        self.app = faust_app(settings)
+        self.app.transport = BatchTransport(self.app, self.ingest)
+        self._letters = self.app.topic(
+            DEAD_LETTER_TOPIC.name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
+        )
+        for topic in _READ:
+            channel = self.app.topic(topic.name, schema=BatchSchema())
+            self.app.agent(channel, name=topic.name)(self._read)
+        for task in (self._flush, self._score, self._serve):
+            self.app.task(task)
+
+    async def _read(self, stream: Any) -> None:
+        async for event in stream.noack().events():
+            await self._or_die(self.ingest.take(event))
+
+    async def _send_letter(self, letter: DeadLetter) -> Awaitable[object]:
+        key = f"{letter.source_topic}/{letter.source_partition}/{letter.source_offset}"
+        return await self._letters.send(key=key.encode(), value=letter.model_dump_json().encode())
+
+    async def _flush(self) -> None:
+        try:
+            while not self.app.should_stop:
+                await asyncio.sleep(self.settings.flush_interval)
+                await self._or_die(self._flush_once())
+        finally:
+            await self._or_die(self.ingest.flush())
+
+    async def _flush_once(self) -> None:
+        await self.ingest.flush()
+        self.ingest.check_broker(self.app.consumer.highwater)
+
+    async def _score(self) -> None:
+        ticks = 0
+        while not self.app.should_stop:
+            await asyncio.sleep(_SCORE_EVERY)
+            mine = [tp.partition for tp in self.ingest.partitions if tp.topic == TELEMETRY_TOPIC.name]
+            self.scorekeeper.own(mine, self.app.consumer.topic_partitions(TELEMETRY_TOPIC.name) or 0)
+            try:
+                await asyncio.to_thread(self.scorekeeper.tick)
+                if ticks % _AUDIT_EVERY == 0:
+                    await asyncio.to_thread(self.scorekeeper.audit)
+            except StoreUnavailableError as error:
+                log.warning("scoring waits: %s", error)  # vigil_scored_until stands still, and that pages
+            ticks += 1
+
+    async def _serve(self) -> None:
+        runner, port = await serve(
+            self.metrics.registry, lambda: None, self.settings.metrics_host, self.settings.metrics_port
+        )
+        log.info("metrics on http://%s:%d/metrics", self.settings.metrics_host, port)
+        try:
+            while not self.app.should_stop:
+                await asyncio.sleep(0.2)
+        finally:
+            await runner.cleanup()
+
+    async def _or_die(self, work: Awaitable[None]) -> None:
+        """Never ack what is not durable, never go on half-right: the store says where the next one starts."""
+        try:
+            await work
+        except asyncio.CancelledError:
+            raise
+        except UserError as error:
+            log.critical("%s", error)
+            os._exit(2)
+        except BaseException:
+            log.critical("stopping, nothing was acked that is not stored", exc_info=True)
+            os._exit(3)
+
+
+def run(settings: Settings) -> None:
+    """Run a worker until a signal ends it. Raises UserError when something must be put right first."""
+    if settings.create_topics:
+        ensure_topics(settings.broker, TOPICS, settings.partitions)
+    password = settings.store_password_file.read_text().strip() if settings.store_password_file else ""
+    client = connect(settings.store, password)
+    migrate(client)
+    worker = Worker(settings, client, connect(settings.store, password))
+    gc.collect()
+    gc.freeze()  # what lives as long as the process need not be looked at again
+    gc.set_threshold(100_000, 20, 100)
+    faust.Worker(
+        worker.app, loglevel=settings.log_level.upper(), quiet=True, redirect_stdouts=False, blocking_timeout=0
+    ).execute_from_commandline()
