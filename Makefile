@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 ARGS ?=
 
-.PHONY: help install demo test test-all check format lock
+.PHONY: help install demo demo-output test test-all check format docs lock
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -28,7 +28,7 @@ test: $(READY)  ## the tests; what is not installed here is skipped, and says so
 test-all: $(READY)  ## Debian packages, the checks, and every test
 	./tests/install-debian.sh
 	$(MAKE) check
-	VIGIL_TEST_ALL=1 $(BIN)/python -m pytest $(ARGS)
+	REQUIRE_ALL=1 $(BIN)/python -m pytest $(ARGS)
 
 check: $(READY)  ## ruff, mypy, import-linter, deptry
 	$(BIN)/ruff check
@@ -40,6 +40,16 @@ check: $(READY)  ## ruff, mypy, import-linter, deptry
 format: $(READY)  ## let ruff write
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
+
+docs: $(READY)  ## write the generated blocks of README.md and the JSON Schemas
+	$(BIN)/python -m schemas.publish
+	$(BIN)/python docs/generate.py
+
+demo-output: $(READY)  ## run the demo and put what it prints into README.md
+	$(BIN)/vigil demo --seconds 90 --json > docs/demo-output.tmp 2>&1
+	sed -E 's#/[^ ]*/(vigil-demo-)[^/]*#/.../\1x#g' docs/demo-output.tmp > docs/demo-output.txt
+	rm docs/demo-output.tmp
+	$(BIN)/python docs/generate.py
 
 lock: $(READY)  ## resolve pyproject.toml anew into requirements.txt, with hashes and without addresses
 	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \

@@ -103,6 +103,8 @@ def start_alerting(directory: Path, targets: Sequence[str], pagerduty_url: str) 
         config = directory / "prometheus.yaml"
         config.write_text(prometheus_config(targets, f"127.0.0.1:{alertmanager_port}"))
         command = [programs.prometheus, f"--config.file={config}", f"--storage.tsdb.path={directory / 'prometheus'}"]
+        # It finds Alertmanager 5 s after its start, and would send what fired before that only a minute later.
+        command.append("--rules.alert.resend-delay=5s")
         prometheus = start("Prometheus", [*command, *_web(port)], directory / "prometheus.log")
         undo.callback(prometheus.stop)
         _wait_until_ready(prometheus, port, directory / "prometheus.log")

@@ -31,7 +31,6 @@ class _Commands(click.Group):
 
 _LAZY = {
     "demo": "monitor.demo.command:demo_command",
-    "incidents": "monitor.incident_commands:incidents_command",
     "pagerduty-receiver": "monitor.pagerduty:receiver_command",
     "replay": "monitor.replay.run:replay_command",
     "simulate": "monitor.simulator.run:simulate_command",
@@ -68,12 +67,11 @@ def migrate() -> None:
 
     Example: VIGIL_STORE=chdb:///var/lib/vigil vigil migrate
     """
-    from monitor.store.opening import open_writer  # noqa: PLC0415  # the engine takes a second to load
+    from monitor.store.endpoint import open_writer  # noqa: PLC0415  # the engine takes a second to load
+    from monitor.store.migrate import migrate as bring_up  # noqa: PLC0415  # as above
 
-    with open_writer(settings_module.load()) as client:
-        from monitor.store.migrate import migrate as bring_up  # noqa: PLC0415  # as above
-
-        applied = bring_up(client)
+    chosen = settings_module.load()
+    applied = bring_up(open_writer(chosen.store, chosen.password()))
     click.echo(f"applied {', '.join(applied)}" if applied else "the tables are up to date")
 
 

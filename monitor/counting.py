@@ -19,6 +19,7 @@ class Counting:
         self._by_mask: dict[int, tuple[tuple[str, bool], ...]] = {}
         self._heartbeats: dict[tuple[str, str, datetime], int] = {}
         self._started: set[str] = set()
+        self._newest: dict[str, float] = {}
 
     def add(self, topic: str, tally: Tally) -> None:
         """Count what one batch held."""
@@ -79,7 +80,8 @@ class Counting:
             before = 0 if heartbeat.started_at >= self._since else heartbeat.interactions
         self._metrics.interactions_expected.labels(feature).inc(max(heartbeat.interactions - before, 0))
         self._heartbeats[key] = max(heartbeat.interactions, before)
-        self._metrics.last_heartbeat.labels(feature).set(heartbeat.ts.timestamp())
+        self._newest[feature] = max(self._newest.get(feature, 0.0), heartbeat.ts.timestamp())
+        self._metrics.last_heartbeat.labels(feature).set(self._newest[feature])
 
     def stored(self, seconds: float, now: datetime) -> None:
         """The store took a flush."""

@@ -3,7 +3,7 @@
 import hashlib
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -37,11 +37,11 @@ class Incidents:
     def step(self, opinion: Opinion, window: Window, bank: Bank, series: Series) -> list[Incident]:
         """The incidents that this window opened, changed or resolved."""
         changed = []
-        for row in np.flatnonzero(opinion.opened):
-            self.open[row] = self._opened(int(row), opinion, window, bank, series)
+        for row in np.flatnonzero(opinion.opened).tolist():
+            self.open[row] = self._opened(row, opinion, window, bank, series)
             changed.append(self.open[row])
         end = _time(opinion.start + WINDOW_SECONDS)
-        for row in np.flatnonzero(opinion.closed):
+        for row in np.flatnonzero(opinion.closed).tolist():
             if (incident := self.open.pop(row, None)) is not None:
                 changed.append(incident.model_copy(update={"state": "resolved", "resolved_at": end}))
         if opinion.start // WINDOW_SECONDS % REFRESH_WINDOWS == 0:
@@ -73,7 +73,7 @@ class Incidents:
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _measured(row: int, opinion: Opinion, bank: Bank) -> dict[str, object]:
+def _measured(row: int, opinion: Opinion, bank: Bank) -> dict[str, Any]:
     """Onset, size and interval as the windows up to now show them."""
     size = bank.size(row)
     rate = size.bad / size.evaluated if size.evaluated else 0.0

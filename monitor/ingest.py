@@ -9,13 +9,14 @@ import asyncio
 import uuid
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
-from faust.types import TP, EventT
+from faust.types import TP
 
 from monitor.batch import Batch
-from monitor.clock import Clock, Timer
+from monitor.clock import Clock, Timer, monotonic, now
 from monitor.counting import Counting
 from monitor.errors import StoreUnavailableError, TopicShrankError
 from monitor.intake import Limits, Partition, Pending
@@ -46,45 +47,44 @@ class Ingest:
         counting: Counting,
         send_letter: SendLetter,
         worker: str,
-        clock: Clock,
-        timer: Timer,
+        time: tuple[Clock, Timer] = (now, monotonic),
     ) -> None:
         self._settings = settings
         self._client = client
         self._counting = counting
         self._send_letter = send_letter
         self._worker = worker
-        self._clock = clock
-        self._timer = timer
+        self._clock, self._timer = time
         self._limits = Limits(timedelta(seconds=settings.max_skew), timedelta(days=settings.max_age_days))
         self._topics = {topic.name: topic for topic in TOPICS}
         self._lock = asyncio.Lock()
-        self._acks: list[EventT[Batch]] = []
+        self._acks: list[Callable[[], object]] = []
         self._claimed_watermark: dict[TP, int] = {}
         self.partitions: dict[TP, Partition] = {}
 
-    async def take(self, event: EventT[Batch]) -> None:
-        """Count one batch. Waits for a flush when too much is held already."""
-        batch = event.value
+    async def take(self, batch: Batch, ack: Callable[[], object]) -> None:
+        """Count one batch; `ack` is called when it is stored. Waits for a flush when too much is held already."""
         tp = TP(batch.topic, batch.partition)
         partition = self.partitions.get(tp)
         if batch.first < batch.previous:
-            raise TopicShrankError(f"{batch.topic}/{batch.partition} went back to offset {batch.first}: was it recreated?")
+            raise TopicShrankError(
+                f"{batch.topic}/{batch.partition} went back to offset {batch.first}: was it recreated?"
+            )
         if partition is None or batch.previous != partition.next_offset:
-            event.ack()  # queued before a seek; its records will come again
+            ack()  # queued before a seek; its records will come again
             return
         tally = partition.take(batch, self._clock(), self._limits)
         self._counting.add(batch.topic, tally)
-        self._acks.append(event)
+        self._acks.append(ack)
         if sum(held.pending.size() for held in self.partitions.values()) >= self._settings.flush_cells:
             await self.flush()
 
     async def flush(self) -> None:
         """Store what is held, then ack it."""
         async with self._lock:
-            now = self._clock().timestamp()
+            moment = self._clock().timestamp()
             for partition in self.partitions.values():
-                partition.watermark.tick(now)
+                partition.watermark.tick(moment)
             held = {tp: partition for tp, partition in self.partitions.items() if self._has_news(tp, partition)}
             if not held:
                 return
@@ -94,8 +94,8 @@ class Ingest:
             await self._write(list(taken.values()), claims)
             for tp, partition in held.items():
                 self._claimed_watermark[tp] = window_start(partition.watermark.value)
-            for event in acks:
-                event.ack()
+            for ack in acks:
+                ack()
 
     def _has_news(self, tp: TP, partition: Partition) -> bool:
         """Records to store, or an idle partition whose watermark has passed another window."""
@@ -134,15 +134,16 @@ class Ingest:
         started = self._timer()
         for table in sorted({table for pending in held for table in pending.lines}):
             rows = [row for pending in held for row in pending.lines.get(table, ())]
-            await self._until_stored(lambda table=table, rows=rows: event_rows.insert_rows(self._client, table, rows))
+            await self._until_stored(partial(event_rows.insert_rows, self._client, table, rows))
         token = uuid.uuid4().hex
-        await self._until_stored(lambda: window_rows.insert_flush(self._client, claims, self._worker, token))
+        await self._until_stored(partial(window_rows.insert_flush, self._client, claims, self._worker, token))
         self._counting.stored(self._timer() - started, self._clock())
 
     async def _until_stored(self, write: Callable[[], None]) -> None:
         for pause in (*_BACKOFF, None):
             try:
-                return await asyncio.to_thread(write)
+                await asyncio.to_thread(write)
+                return
             except (ClickHouseError, OSError) as error:
                 self._counting.refused()
                 if pause is None:

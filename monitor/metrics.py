@@ -70,9 +70,7 @@ class Metrics:
         self.insert_failures = Counter(
             "vigil_insert_failures", "Writes the store refused or did not answer.", registry=r
         )
-        self.last_insert = Gauge(
-            "vigil_last_insert_timestamp_seconds", "When the store last took a write.", registry=r
-        )
+        self.last_insert = Gauge("vigil_last_insert_timestamp_seconds", "When the store last took a write.", registry=r)
         self.offset_audit_errors = Gauge(
             "vigil_offset_audit_errors",
             "Partitions whose claimed offsets have a gap or an overlap.",
@@ -86,9 +84,7 @@ class Metrics:
             ["feature", "kpi"],
             registry=r,
         )
-        self.anomaly_threshold = Gauge(
-            "vigil_anomaly_threshold", "Score above which a series alarms.", registry=r
-        )
+        self.anomaly_threshold = Gauge("vigil_anomaly_threshold", "Score above which a series alarms.", registry=r)
         self.coverage = Gauge(
             "vigil_kpi_coverage_ratio",
             "Evaluated over expected in the last scored window; below the floor the KPI is unknown.",

@@ -188,7 +188,7 @@ class Receiver:
     async def _enqueue(self, request: web.Request) -> web.Response:
         try:
             event = Event.model_validate(await _body(request))
-        except (ValidationError, _BadBody) as error:
+        except (ValidationError, _BodyError) as error:
             return self._refuse(error)
         page = to_page(event, self.clock(), event.dedup_key or self.new_key())
         self.pages.append(page)
@@ -199,18 +199,18 @@ class Receiver:
     async def _change(self, request: web.Request) -> web.Response:
         try:
             self.changes.append(ChangeEvent.model_validate(await _body(request)))
-        except (ValidationError, _BadBody) as error:
+        except (ValidationError, _BodyError) as error:
             return self._refuse(error)
         return web.json_response({"status": "success", "message": "Change event processed"}, status=202)
 
-    def _refuse(self, error: "ValidationError | _BadBody") -> web.Response:
+    def _refuse(self, error: "ValidationError | _BodyError") -> web.Response:
         errors = complaints(error) if isinstance(error, ValidationError) else [str(error)]
         self.refused.extend(errors)
         answer = {"status": "invalid event", "message": "Event object is invalid", "errors": errors}
         return web.json_response(answer, status=400)
 
 
-class _BadBody(Exception):
+class _BodyError(Exception):
     """The body cannot be an event at all."""
 
 
@@ -218,9 +218,9 @@ async def _body(request: web.Request) -> Any:
     try:
         return json.loads(await request.read())
     except web.HTTPRequestEntityTooLarge as error:
-        raise _BadBody("the event is larger than 512 KB") from error
+        raise _BodyError("the event is larger than 512 KB") from error
     except ValueError as error:  # not JSON, or not UTF-8
-        raise _BadBody("the body is not JSON") from error
+        raise _BodyError("the body is not JSON") from error
 
 
 @click.command("pagerduty-receiver")

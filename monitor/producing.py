@@ -1,8 +1,10 @@
 """The producing side of Kafka: replay, simulate, probe and topic administration, through kafka-python."""
 
+import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewTopic
@@ -10,6 +12,8 @@ from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from monitor.errors import UserError
 from schemas.topics import Topic
+
+T = TypeVar("T")
 
 _DAY_MS = 86_400_000
 _PATIENCE_MS = 10_000
@@ -64,7 +68,8 @@ def sender(broker: str, client_id: str) -> Iterator[Sender]:
 
 def ensure_topics(broker: str, topics: Iterable[Topic], partitions: int) -> list[str]:
     """Create the topics that do not exist, and return their names. Existing ones are left as they are."""
-    admin = _client(broker, lambda: KafkaAdminClient(bootstrap_servers=broker.split(","), bootstrap_timeout_ms=_PATIENCE_MS))
+    servers = broker.split(",")
+    admin = _client(broker, lambda: KafkaAdminClient(bootstrap_servers=servers, bootstrap_timeout_ms=_PATIENCE_MS))
     created = []
     try:
         existing = set(admin.list_topics())
@@ -87,9 +92,22 @@ def ensure_topics(broker: str, topics: Iterable[Topic], partitions: int) -> list
     return created
 
 
-def _client(broker: str, make: Callable[[], object]) -> "KafkaProducer | KafkaAdminClient":
+def _client(broker: str, make: Callable[[], T]) -> T:
+    _require_listener(broker)
     try:
         return make()
     except (KafkaError, OSError, ValueError) as error:
         why = type(error).__name__
-        raise UserError(f"no Kafka broker answers at {broker} ({why}); is VIGIL_BROKER right?") from error
+        raise UserError(f"what answers at {broker} is no Kafka broker ({why}); is VIGIL_BROKER right?") from error
+
+
+def _require_listener(broker: str) -> None:
+    # kafka-python keeps trying for its whole patience, and leaks the sockets of every try.
+    for server in broker.split(","):
+        host, _, port = server.strip().rpartition(":")
+        try:
+            with socket.create_connection((host.strip("[]"), int(port)), timeout=5.0):
+                return
+        except (OSError, ValueError):
+            continue
+    raise UserError(f"no Kafka broker answers at {broker}; is VIGIL_BROKER right, and is the broker up?")

@@ -59,6 +59,8 @@ class Scorekeeper:
 
     def _warm(self, start: int, end: int) -> Scorer:
         """A scorer that has seen the stored past. What happened while nobody watched is told now."""
+        for gauge in (self._metrics.incident_open, self._metrics.anomaly_score, self._metrics.coverage):
+            gauge.clear()  # a series that went to another worker must not go on paging from here
         scorer = Scorer(self._settings.budget_windows, start, self._owns)
         found = scorer.advance(self._client, end)
         latest = {incident.incident_id: incident for incident in found.incidents}
@@ -80,6 +82,8 @@ class Scorekeeper:
         m = self._metrics
         m.anomaly_threshold.set(scorer.bank.threshold)
         for score in found.scores:
+            if score.detector != scorer.bank.detector.name:
+                continue  # a second opinion is for the store
             label = self._feature(score.feature)
             m.anomaly_score.labels(label, score.kpi).set(score.log_e)
             m.coverage.labels(label, score.kpi).set(score.coverage)

@@ -83,27 +83,33 @@ class Scorer:
         found.scores += self._scores(opinion, window)
 
     def _scores(self, opinion: Opinion, window: Window) -> list[Score]:
-        scores = opinion.scores
         rows = np.flatnonzero((window.evaluated > 0) | opinion.unknown | opinion.alarm)
-        return [
-            Score.model_construct(  # our own numbers, thousands a second during a warm-up
-                window_start=datetime.fromtimestamp(window.start, UTC),
-                feature=self.series.name(int(row))[0],
-                kpi=self.series.name(int(row))[1],
-                detector=self.bank.detector.name,
-                policy_version=POLICY_VERSION,
-                evaluated=int(window.evaluated[row]),
-                bad=int(window.bad[row]),
-                expected_rate=float(scores.expected[row]),
-                interval_low=float(scores.low[row]),
-                interval_high=float(scores.high[row]),
-                log_e=float(scores.log_e[row]),
-                threshold=self.bank.threshold,
-                coverage=float(window.coverage[row]),
-                state=_state(opinion, int(row), self.bank.threshold),
-            )
-            for row in rows
+        first = [self._score(opinion, window, int(row)) for row in rows]
+        told = {"detector": self.bank.second.name, "state": "WARN"}
+        second = [
+            self._score(opinion, window, int(row)).model_copy(update=told) for row in np.flatnonzero(opinion.second)
         ]
+        return first + second
+
+    def _score(self, opinion: Opinion, window: Window, row: int) -> Score:
+        scores = opinion.scores
+        feature, kpi = self.series.name(row)
+        return Score.model_construct(  # our own numbers, thousands a second during a warm-up
+            window_start=datetime.fromtimestamp(window.start, UTC),
+            feature=feature,
+            kpi=kpi,
+            detector=self.bank.detector.name,
+            policy_version=POLICY_VERSION,
+            evaluated=int(window.evaluated[row]),
+            bad=int(window.bad[row]),
+            expected_rate=float(scores.expected[row]),
+            interval_low=float(scores.low[row]),
+            interval_high=float(scores.high[row]),
+            log_e=float(scores.log_e[row]),
+            threshold=self.bank.threshold,
+            coverage=float(window.coverage[row]),
+            state=_state(opinion, row, self.bank.threshold),
+        )
 
 
 def _state(opinion: Opinion, row: int, alarm_above: float) -> State:

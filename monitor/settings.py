@@ -63,6 +63,20 @@ class Settings(BaseSettings):
         24, description="Hours of stored windows the scorer learns from at its start."
     )
 
+    def password(self) -> str:
+        """The ClickHouse password from its file, or "". Raises UserError when the file cannot be read."""
+        if self.store_password_file is None:
+            return ""
+        try:
+            return self.store_password_file.read_text().strip()
+        except OSError as error:
+            raise UserError(f"cannot read VIGIL_STORE_PASSWORD_FILE {self.store_password_file}") from error
+
+
+def environment() -> Mapping[str, str]:
+    """The environment of this process, to hand on to a child."""
+    return os.environ
+
 
 def load(environment: Mapping[str, str] | None = None) -> Settings:
     """The settings from the environment.

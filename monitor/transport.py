@@ -11,12 +11,13 @@ Kafka's committed offset only feeds lag dashboards.
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import faust
 from aiokafka import TopicPartition
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP, ConsumerMessage
+from faust.types.transports import TransportT
 
 from monitor.batch import Batch
 
@@ -34,7 +35,7 @@ class OffsetOwner(Protocol):
         """These partitions go to somebody else as soon as this returns; last chance to store."""
 
 
-class BatchSchema(faust.Schema):
+class BatchSchema(faust.Schema):  # type: ignore[type-arg]  # no keys, no values: Batches
     """Hands a Batch on untouched."""
 
     def __init__(self) -> None:
@@ -68,12 +69,18 @@ class _BatchThread(AIOKafkaConsumerThread):
         super().__post_init__()
         self._position: dict[TopicPartition, int] = {}
 
-    async def _fetch_records(self, consumer: Any, active_partitions: Any, **options: Any) -> Any:
-        records = await super()._fetch_records(consumer, active_partitions, **options)
-        size = self.transport.batch_records
-        for tp, run in records.items():
-            records[tp] = [self._pack(tp, run[i : i + size]) for i in range(0, len(run), size)]
-        return records
+    async def _fetch_records(
+        self,
+        consumer: Any,
+        active_partitions: set[TP],
+        timeout: float | None = None,  # noqa: ASYNC109  # Faust's signature
+        max_records: int | None = None,
+    ) -> Mapping[TP, list[Any]]:
+        records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        size = _ours(self.transport).batch_records
+        return {
+            tp: [self._pack(tp, run[i : i + size]) for i in range(0, len(run), size)] for tp, run in records.items()
+        }
 
     def _pack(self, tp: TopicPartition, run: list[Any]) -> _Packed:
         first, last = run[0].offset, run[-1].offset
@@ -120,7 +127,7 @@ class BatchConsumer(Consumer):
             record.timestamp_type,
             [],
             None,
-            batch,
+            cast("bytes", batch),  # Faust hands the value on untouched
             None,
             0,
             len(batch.values),
@@ -149,7 +156,7 @@ class BatchConsumer(Consumer):
 
     async def on_partitions_revoked(self, revoked: set[TP]) -> None:
         """Let the owner store what it holds while the partitions are still ours."""
-        await self.transport.owner.revoked(revoked)
+        await _ours(self.transport).owner.revoked(revoked)
         await super().on_partitions_revoked(revoked)
         self._forget(revoked)
 
@@ -158,12 +165,14 @@ class BatchConsumer(Consumer):
         committed = dict(await super().seek_to_committed())
         mine = set(self.assignment())
         self._forget(mine)
-        start = dict(await self.transport.owner.start_offsets(mine))
+        owner = _ours(self.transport).owner
+        start = dict(await owner.start_offsets(mine))
         if new := mine - start.keys():
             earliest = await self.earliest_offsets(*(TopicPartition(*tp) for tp in new))
             start.update({TP(tp.topic, tp.partition): offset for tp, offset in earliest.items()})
-        await self._thread.call_thread(self._thread.seek_exact, start)
-        await self.transport.owner.assigned(start)
+        thread = cast("_BatchThread", self._thread)
+        await thread.call_thread(thread.seek_exact, start)
+        await owner.assigned(start)
         return committed | start
 
 
@@ -176,3 +185,7 @@ class BatchTransport(Transport):
         super().__init__(app.conf.broker_consumer, app)
         self.owner = owner
         self.batch_records = batch_records
+
+
+def _ours(transport: TransportT) -> BatchTransport:
+    return cast("BatchTransport", transport)

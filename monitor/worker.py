@@ -5,14 +5,16 @@ import gc
 import logging
 import os
 import platform
+import secrets
 from collections.abc import Awaitable
+from contextlib import AsyncExitStack, ExitStack
 from importlib.metadata import version
 from typing import Any
 
 import faust
 from clickhouse_connect.driver.client import Client
 
-from monitor.clock import monotonic, now
+from monitor.clock import now
 from monitor.counting import Counting
 from monitor.errors import StoreUnavailableError, UserError
 from monitor.faust_app import faust_app
@@ -21,7 +23,9 @@ from monitor.metrics import Metrics
 from monitor.producing import ensure_topics
 from monitor.scorekeeper import Scorekeeper
 from monitor.settings import Settings
-from monitor.store.client import connect
+from monitor.store.client import connect, embedded_path, is_embedded
+from monitor.store.endpoint import Hold
+from monitor.store.front import StoreFront, Tokens
 from monitor.store.migrate import migrate
 from monitor.transport import BatchSchema, BatchTransport
 from monitor.web import serve
@@ -37,13 +41,14 @@ _AUDIT_EVERY = 30
 class Worker:
     """Wires the parts of one process together and keeps them running."""
 
-    def __init__(self, settings: Settings, ingest_client: Client, scoring_client: Client) -> None:
+    def __init__(self, settings: Settings, ingest_client: Client, scoring_client: Client, hold: Hold | None) -> None:
         self.settings = settings
+        self._hold = hold
         self.metrics = Metrics()
         self.metrics.build_info.labels(version("vigil"), platform.python_version()).set(1)
         counting = Counting(self.metrics, settings.features, now())
         name = f"{platform.node()}-{os.getpid()}"
-        self.ingest = Ingest(settings, ingest_client, counting, self._send_letter, name, now, monotonic)
+        self.ingest = Ingest(settings, ingest_client, counting, self._send_letter, name)
         self.scorekeeper = Scorekeeper(settings, scoring_client, self.metrics, now)
         self.app = faust_app(settings)
         self.app.transport = BatchTransport(self.app, self.ingest)
@@ -58,7 +63,7 @@ class Worker:
 
     async def _read(self, stream: Any) -> None:
         async for event in stream.noack().events():
-            await self._or_die(self.ingest.take(event))
+            await self._or_die(self.ingest.take(event.value, event.ack))
 
     async def _send_letter(self, letter: DeadLetter) -> Awaitable[object]:
         key = f"{letter.source_topic}/{letter.source_partition}/{letter.source_offset}"
@@ -91,15 +96,21 @@ class Worker:
             ticks += 1
 
     async def _serve(self) -> None:
-        runner, port = await serve(
-            self.metrics.registry, lambda: None, self.settings.metrics_host, self.settings.metrics_port
-        )
-        log.info("metrics on http://%s:%d/metrics", self.settings.metrics_host, port)
-        try:
-            while not self.app.should_stop:
-                await asyncio.sleep(0.2)
-        finally:
-            await runner.cleanup()
+        settings = self.settings
+        async with AsyncExitStack() as stack:
+            if self._hold is not None:
+                tokens = Tokens(secrets.token_urlsafe(32), secrets.token_urlsafe(32))
+                front = StoreFront(self._hold.path, tokens)
+                sql_port = await front.start("127.0.0.1", settings.sql_port)
+                stack.push_async_callback(front.stop)
+                self._hold.publish(f"http://127.0.0.1:{sql_port}", tokens.reader)
+                log.info("SQL on http://127.0.0.1:%d, token in %s", sql_port, self._hold.path)
+            runner, port = await serve(
+                self.metrics.registry, lambda: None, settings.metrics_host, settings.metrics_port
+            )
+            stack.push_async_callback(runner.cleanup)
+            log.info("metrics on http://%s:%d/metrics", settings.metrics_host, port)
+            await self.app.wait_for_stopped()
 
     async def _or_die(self, work: Awaitable[None]) -> None:
         """Never ack what is not durable, never go on half-right: the store says where the next one starts."""
@@ -119,13 +130,16 @@ def run(settings: Settings) -> None:
     """Run a worker until a signal ends it. Raises UserError when something must be put right first."""
     if settings.create_topics:
         ensure_topics(settings.broker, TOPICS, settings.partitions)
-    password = settings.store_password_file.read_text().strip() if settings.store_password_file else ""
-    client = connect(settings.store, password)
-    migrate(client)
-    worker = Worker(settings, client, connect(settings.store, password))
-    gc.collect()
-    gc.freeze()  # what lives as long as the process need not be looked at again
-    gc.set_threshold(100_000, 20, 100)
-    faust.Worker(
-        worker.app, loglevel=settings.log_level.upper(), quiet=True, redirect_stdouts=False, blocking_timeout=0
-    ).execute_from_commandline()
+    password = settings.password()
+    with ExitStack() as stack:
+        embedded = is_embedded(settings.store)
+        hold = stack.enter_context(Hold(embedded_path(settings.store))) if embedded else None
+        client = connect(settings.store, password)
+        migrate(client)
+        worker = Worker(settings, client, connect(settings.store, password), hold)
+        gc.collect()
+        gc.freeze()  # what lives as long as the process need not be looked at again
+        gc.set_threshold(100_000, 20, 100)
+        faust.Worker(
+            worker.app, loglevel=settings.log_level.upper(), quiet=True, redirect_stdouts=False, blocking_timeout=0
+        ).execute_from_commandline()

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
-RFC3339_UTC = r"^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|\+00:00)$"
+RFC3339_UTC = r"^2[01]\d{2}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,9})?(Z|\+00:00)$"
 _RFC3339_UTC = re.compile(RFC3339_UTC, re.ASCII)
 
 
@@ -39,14 +39,14 @@ UtcTime = Annotated[
 """A moment in UTC; microseconds are kept, finer digits are cut."""
 
 # The alphabets below are the second wall against content: no blank, no "@", no quote, and short.
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9._-]{0,62}$")]
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9._-]{0,62}$")]
 """A name the operator chose: a feature, a guardrail, a tool."""
 Identifier = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/+-]{0,63}$")]
 """A name somebody else chose: a model, a version, a region."""
 EventId = Annotated[str, Field(pattern=r"^[A-Za-z0-9:_-]{8,64}$")]
 """Unique per event; a producer's retry repeats it. UUID, ULID and traceId:spanId all fit."""
-Pseudonym = Annotated[str, Field(pattern=r"^[0-9a-f]{8,64}$")]
-"""Hexadecimal digits of a keyed hash. The plain value is never sent."""
+Pseudonym = Annotated[str, Field(pattern=r"^[0-9a-f]{32,64}$")]
+"""Hexadecimal digits of a keyed hash, 128 bits or more; a telephone or card number is shorter."""
 TraceId = Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
 SpanId = Annotated[str, Field(pattern=r"^[0-9a-f]{16}$")]
 Locale = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8}){0,3}$")]

@@ -57,7 +57,11 @@ def category_bit(category: str) -> int:
 _CATEGORY_BITS = {category: category_bit(category) for category in CATEGORIES}
 _VIOLATION = frozenset({"deny", "modify", "escalate"})  # "warn" is the policy's own word for "let it pass"
 _STOPPED = frozenset({"block", "modify", "escalate"})
-_FINISH_BITS: dict[str, int] = {"content_filter": Bit.BLOCKED, "unknown": Bit.OUTCOME_UNKNOWN}
+_FINISH_BITS: dict[str, int] = {
+    "refusal": Bit.REFUSAL_EVALUATED | Bit.REFUSED,
+    "content_filter": Bit.BLOCKED,
+    "unknown": Bit.OUTCOME_UNKNOWN,
+}
 
 _EVALUATION_BITS: dict[str, tuple[int, int]] = {
     "refusal": (Bit.REFUSAL_EVALUATED, Bit.REFUSED),
@@ -82,7 +86,7 @@ def interaction_mask(event: Interaction) -> int:
     if event.guardrails:
         mask |= _guardrails_mask(event)
     mask |= _FINISH_BITS.get(event.finish_reason, 0)
-    if event.pii is not None:
+    if event.pii is not None and event.pii.output is not None:
         mask |= Bit.PII_SCANNED | (Bit.PII_LEAKED if event.pii.output else 0)
     if event.injection is not None:
         mask |= _injection_mask(event)

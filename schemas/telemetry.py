@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from pydantic import FailFast, Field, TypeAdapter
+from typing_extensions import TypeAliasType
 
 from schemas.base import (
     Contract,
@@ -53,18 +54,22 @@ class Guardrail(Contract):
     version: Identifier | None = None
     stage: Stage
     category: Category
-    verdict: Verdict
+    verdict: Verdict | None = None
+    """None unless `outcome` is "evaluated"."""
     action: Action
     outcome: Outcome
     score: Ratio | None = None
     latency_ms: Milliseconds | None = None
 
 
-class Pii(Contract):
-    """Kinds of personal data a scanner saw, never the data. Absent means nobody scanned."""
+PiiTypes = TypeAliasType("PiiTypes", Annotated[tuple[PiiType, ...], Field(max_length=16), _FAIL_FAST])
 
-    input: Annotated[tuple[PiiType, ...], Field(max_length=16), _FAIL_FAST] = ()
-    output: Annotated[tuple[PiiType, ...], Field(max_length=16), _FAIL_FAST] = ()
+
+class Pii(Contract):
+    """Kinds of personal data a scanner saw, never the data. An absent side was not scanned; an empty one was."""
+
+    input: PiiTypes | None = None
+    output: PiiTypes | None = None
 
 
 class Injection(Contract):
@@ -168,8 +173,8 @@ class Evaluation(_Slice):
 class Heartbeat(Contract):
     """An emitter's own count: interactions of `feature` with a time before `ts`, since it started.
 
-    The count is cumulative, so a lost heartbeat loses nothing. Send one at each ten-second
-    boundary, and a restart with a new `started_at`.
+    Synthetic interactions are not in it. The count is cumulative, so a lost heartbeat loses nothing.
+    Send one at each ten-second boundary, and a restart with a new `started_at`.
     """
 
     kind: Literal["heartbeat"]

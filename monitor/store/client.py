@@ -14,6 +14,8 @@ SETTINGS: dict[str, object] = {
     # What a contract has and a table lacks is a bug of ours, and must not vanish in silence.
     "input_format_skip_unknown_fields": 0,
     "input_format_null_as_default": 1,
+    # The answer to an INSERT must mean that it is stored, as one part.
+    "async_insert": 0,
 }
 
 
@@ -33,9 +35,8 @@ def connect(dsn: str, password: str = "") -> Client:
         if is_embedded(dsn):
             embedded_path(dsn).mkdir(parents=True, exist_ok=True, mode=0o700)
             return clickhouse_connect.get_client(dsn=dsn, settings=SETTINGS)
-        extra = {"password": password} if password else {}
         return clickhouse_connect.get_client(
-            dsn=dsn, settings=SETTINGS, autogenerate_session_id=False, compress="lz4", **extra
+            dsn=dsn, settings=SETTINGS, autogenerate_session_id=False, compress="lz4", password=password
         )
     except (ClickHouseError, OSError, ImportError) as error:
         raise UserError(f"cannot open the store {redacted(dsn)}: {_short(error)}; is VIGIL_STORE right?") from error

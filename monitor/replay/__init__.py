@@ -1,0 +1,1 @@
+"""Recorded telemetry into Kafka: read rows, map them to a contract, give them times, send them."""

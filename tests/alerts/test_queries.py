@@ -1,0 +1,208 @@
+import random
+import re
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from alerts.queries import NAMES, load
+from schemas.outcomes import Bit
+from tests.store.seeds import START, at, beat, cell, insert, span
+
+GOOD = Bit.INTERACTION | Bit.REFUSAL_EVALUATED
+BAD = GOOD | Bit.REFUSED
+ONSET = 3600
+END = 5400
+
+
+def text(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S")
+
+
+def ask(store: Client, name: str, **parameters: Any) -> list[dict[str, Any]]:
+    result = store.query(load(name).text, parameters=parameters)
+    return [dict(zip(result.column_names, row, strict=True)) for row in result.result_rows]
+
+
+def traffic(seed: int, culprit: dict[str, str]) -> list[dict[str, Any]]:
+    """An hour and a half, 2 % refused; after an hour 30 % where every one of these dimensions fits."""
+    chance = random.Random(seed)  # a test
+    rows = []
+    for start in range(0, END, 10):
+        for model in ("m1", "m2"):
+            for region in ("eu", "us"):
+                for segment in ("free", "paid"):
+                    cut = {"model": model, "region": region, "user_segment": segment}
+                    hit = start >= ONSET and culprit.items() <= cut.items()
+                    bad = sum(chance.random() < (0.3 if hit else 0.02) for _ in range(10))
+                    rows += [
+                        {**cell(start, mask, n=n, feature="chat"), **cut} for mask, n in ((BAD, bad), (GOOD, 10 - bad))
+                    ]
+    return [row for row in rows if row["n"]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_query_says_what_it_asks_takes_and_means(name: str) -> None:
+    query = load(name)
+    assert query.question.endswith("?")
+    assert len(query.reading) > 100
+    used = dict(re.findall(r"\{(\w+):([^}]+)\}", query.text))
+    assert {parameter.name: parameter.type for parameter in query.parameters} == used
+
+
+def test_a_query_without_a_name_does_not_exist() -> None:
+    with pytest.raises(KeyError):
+        load("../migrations/0001_tables")
+
+
+def test_when_did_it_start(store: Client) -> None:
+    insert(store, "windows", traffic(1, {"model": "m2"}))
+    span_of = {"from": text(at(0)), "to": text(at(END))}
+    rows = ask(store, "when_did_it_start", feature="chat", kpi="refusal_rate", **span_of)
+    assert len(rows) == 5
+    first = rows[0]
+    assert abs(first["onset"] - at(ONSET).replace(tzinfo=None)) <= timedelta(seconds=20)
+    assert first["rate_before"] == pytest.approx(0.02, abs=0.004)
+    assert first["rate_after"] == pytest.approx(0.16, abs=0.01)
+    assert first["log_likelihood_ratio"] > 100
+    quiet = {"from": text(at(0)), "to": text(at(ONSET))}
+    assert ask(store, "when_did_it_start", feature="chat", kpi="refusal_rate", **quiet)[0]["log_likelihood_ratio"] < 6
+
+
+def test_which_slices_names_a_value(store: Client) -> None:
+    insert(store, "windows", traffic(2, {"model": "m2"}))
+    times = {"from": text(at(ONSET)), "to": text(at(END)), "baseline_minutes": 60}
+    rows = ask(store, "which_slices", feature="chat", kpi="refusal_rate", **times)
+    assert rows[0]["slice_name"] == "model=m2"
+    assert rows[0]["share"] == pytest.approx(1.0, abs=0.05)
+    assert rows[0]["rate"] == pytest.approx(0.3, abs=0.02)
+    assert rows[0]["expected_rate"] == pytest.approx(0.02, abs=0.005)
+
+
+def test_which_slices_names_a_pair(store: Client) -> None:
+    insert(store, "windows", traffic(3, {"model": "m2", "region": "us"}))
+    times = {"from": text(at(ONSET)), "to": text(at(END)), "baseline_minutes": 60}
+    rows = ask(store, "which_slices", feature="chat", kpi="refusal_rate", **times)
+    close = [row["slice_name"] for row in rows if row["share"] >= rows[0]["share"] - 0.1]
+    assert "model=m2 and region=us" in close[:3]
+    pair = next(row for row in rows if row["slice_name"] == "model=m2 and region=us")
+    assert pair["share"] == pytest.approx(1.0, abs=0.06)
+
+
+def test_which_slices_by_hand(store: Client) -> None:
+    rows = [cell(0, GOOD, n=100, feature="chat", model="m1"), cell(0, BAD, n=10, feature="chat", model="m1")]
+    rows += [cell(600, GOOD, n=90, feature="chat", model="m1"), cell(600, BAD, n=10, feature="chat", model="m1")]
+    rows += [cell(600, GOOD, n=30, feature="chat", model="new"), cell(600, BAD, n=20, feature="chat", model="new")]
+    insert(store, "windows", rows)
+    times = {"from": text(at(600)), "to": text(at(700)), "baseline_minutes": 10}
+    (row,) = ask(store, "which_slices", feature="chat", kpi="refusal_rate", **times)[:1]
+    excess = 20 - 50 * 10 / 110
+    assert row["slice_name"] == "model=new"
+    assert row["excess"] == round(excess, 1)
+    assert row["share"] == round(excess / (30 - 150 * 10 / 110), 2)
+    assert (row["bad"], row["evaluated"], row["evaluated_before"]) == (20, 50, 0)
+
+
+def change(seconds: float, number: int, feature: str, what: str) -> dict[str, Any]:
+    return {
+        "topic": "ai.changes",
+        "partition": 0,
+        "offset": number,
+        "event_id": f"change-{number}",
+        "ts": at(seconds),
+        "what": what,
+        "feature": feature,
+        "to_version": f"v{number}",
+    }
+
+
+def test_what_changed(store: Client) -> None:
+    changes = [
+        change(ONSET - 7200, 1, "chat", "model"),  # too long ago
+        change(ONSET - 300, 2, "chat", "prompt"),
+        change(ONSET - 60, 3, "search", "model"),  # another feature
+        change(ONSET - 1800, 4, "", "guardrail"),
+        change(ONSET + 1200, 5, "chat", "flag"),  # an answer to it, not a cause
+    ]
+    insert(store, "changes", changes)
+    insert(store, "changes", changes[:2])
+    insert(
+        store,
+        "windows",
+        [
+            cell(0, GOOD, feature="chat", model="m1", release="r1"),
+            cell(ONSET - 120, GOOD, feature="chat", model="m2", release="r1"),
+            cell(ONSET - 110, GOOD, feature="search", model="m3", release="r1"),
+        ],
+    )
+    rows = ask(store, "what_changed", feature="chat", at=text(at(ONSET)), lookback_minutes=45)
+    found = [(row["source"], row["what"], row["to_version"], row["minutes_before"], row["scope"]) for row in rows]
+    assert found == [
+        ("observed", "model", "m2", 2.0, "this feature"),
+        ("announced", "prompt", "v2", 5.0, "this feature"),
+        ("announced", "guardrail", "v4", 30.0, "all features"),
+    ]
+
+
+def test_who_was_exposed(store: Client) -> None:
+    events = [
+        ("aaaaaaaa", "free", BAD, 3),
+        ("bbbbbbbb", "paid", BAD, 1),
+        ("aaaaaaaa", "free", GOOD, 4),
+        ("cccccccc", "free", GOOD, 5),
+        ("bbbbbbbb", "paid", BAD | Bit.SYNTHETIC, 2),
+        ("dddddddd", "free", Bit.INTERACTION, 2),  # nobody looked
+    ]
+    rows: list[dict[str, Any]] = []
+    for tenant, segment, mask, count in events:
+        for _ in range(count):
+            number = len(rows)
+            rows.append({
+                "topic": "ai.telemetry",
+                "partition": 0,
+                "offset": number,
+                "mask": mask,
+                "kind": "interaction",
+                "ts": at(number),
+                "feature": "chat",
+                "tenant": tenant,
+                "user_segment": segment,
+                "trace_id": f"{number:032x}",
+                "sample_weight": 2,
+            })  # fmt: skip
+    insert(store, "telemetry", rows)
+    insert(store, "telemetry", rows[:4])
+    times = {"from": text(START), "to": text(at(60))}
+    got = ask(store, "who_was_exposed", feature="chat", kpi="refusal_rate", **times)
+    first = {key: value for key, value in got[0].items() if key not in ("first_bad", "last_bad")}
+    assert first == {
+        "tenant": "aaaaaaaa",
+        "user_segment": "free",
+        "bad": 3,
+        "evaluated": 7,
+        "stands_for": 6,
+        "exemplars": [f"{number:032x}" for number in range(3)],
+    }
+    assert [(row["tenant"], row["bad"], row["evaluated"]) for row in got[1:]] == [("bbbbbbbb", 1, 1)]
+
+
+def test_was_telemetry_complete(store: Client) -> None:
+    insert(store, "heartbeats", [beat(second, second, number) for number, second in enumerate(range(10, 130, 10))])
+    cells = [cell(second, GOOD, n=10, feature="chat") for second in range(0, 180, 10)]
+    cells[8]["n"] = 3
+    insert(
+        store,
+        "windows",
+        [
+            *cells,
+        ],
+    )
+    insert(store, "windows", [span(0, 0, 9), span(0, 12, 19)])
+    rows = ask(store, "was_telemetry_complete", feature="chat", **{"from": text(at(0)), "to": text(at(180))})
+    names = ("expected", "arrived", "completeness", "verdict", "offset_gaps")
+    assert [tuple(row[name] for name in names) for row in rows] == [
+        (60.0, 60, 1.0, "complete", 2),
+        (60.0, 53, 0.8833, "incomplete", 2),
+        (0.0, 60, None, "unknown", 2),
+    ]

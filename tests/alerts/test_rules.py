@@ -1,0 +1,169 @@
+"""The alerts as code: rule, firing case, non-firing case, runbook; and routes that go where the comments say."""
+
+import re
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from monitor.metrics import Metrics
+from schemas.kpis import CATALOGUE, TELEMETRY_COMPLETENESS
+from tests.programs import needs
+
+ALERTS = Path(__file__).parents[2] / "alerts"
+RUNBOOK_BASE = "https://runbooks.example.com/vigil/"
+RULE_FILES = sorted((ALERTS / "rules").glob("*.yaml"))
+CASE_FILES = sorted((ALERTS / "tests").glob("*.yaml"))
+ROUTES = ALERTS / "alertmanager" / "alertmanager.yaml"
+QUERIES = {"when_did_it_start", "what_changed", "which_slices", "who_was_exposed", "was_telemetry_complete"}
+NEVER_SILENT = {"Watchdog"}  # it always fires, so there is no case in which it does not
+
+
+def load(path: Path) -> Any:
+    return yaml.safe_load(path.read_text())
+
+
+RULES: list[dict[str, Any]] = [rule for path in RULE_FILES for group in load(path)["groups"] for rule in group["rules"]]
+ALERT_RULES = [rule for rule in RULES if "alert" in rule]
+NAMES = sorted({rule["alert"] for rule in ALERT_RULES})
+
+
+def expected_alerts(name: str) -> list[tuple[str, list[dict[str, Any]]]]:
+    """Sentence and expected alerts of each check of an alert's case file."""
+    return [
+        (case["name"], check.get("exp_alerts") or [])
+        for case in load(ALERTS / "tests" / f"{name}.yaml")["tests"]
+        for check in case["alert_rule_test"]
+        if check["alertname"] == name
+    ]
+
+
+def run(*command: str) -> str:
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_there_are_alerts_and_case_files_for_them_and_no_others() -> None:
+    assert len(NAMES) == 4
+    assert [path.stem for path in CASE_FILES] == NAMES
+    assert sorted(path.stem for path in (ALERTS / "runbooks").glob("*.md")) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_alert_has_a_case_in_which_it_fires_and_one_in_which_it_does_not(name: str) -> None:
+    checks = expected_alerts(name)
+    assert any(expected and sentence.startswith("fires ") for sentence, expected in checks)
+    never = [sentence for sentence, expected in checks if sentence.startswith("does not fire ")]
+    assert bool(never) == (name not in NEVER_SILENT)
+    assert not any(expected for sentence, expected in checks if sentence in never)
+
+
+@pytest.mark.parametrize("rule", [rule for rule in ALERT_RULES if "symptom" in rule["labels"]], ids=str)
+def test_each_symptom_has_a_case_in_which_it_fires(rule: dict[str, Any]) -> None:
+    fired = {alert["exp_labels"]["symptom"] for _, expected in expected_alerts(rule["alert"]) for alert in expected}
+    assert rule["labels"]["symptom"] in fired
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_each_alert_has_a_runbook_short_enough_for_3_am(name: str) -> None:
+    text = (ALERTS / "runbooks" / f"{name}.md").read_text()
+    assert text.startswith(f"# {name}\n")
+    assert re.findall(r"^## (.+)$", text, re.MULTILINE) == ["Meaning", "Impact", "Diagnosis", "Mitigation"]
+    assert text.count("\n") <= 60
+    named = set(re.findall(r"--query-name (\w+)", text))
+    assert named
+    assert named <= QUERIES
+
+
+@pytest.mark.parametrize("rule", ALERT_RULES, ids=lambda rule: rule["alert"])
+def test_labels_are_stable_and_annotations_complete(rule: dict[str, Any]) -> None:
+    assert rule["labels"]["severity"] in {"critical", "warning", "info", "none"}
+    assert rule["labels"]["service"] == "vigil"
+    assert not any("{{" in value for value in rule["labels"].values()), "a value in a label makes a new alert each time"
+    assert set(rule["annotations"]) == {"summary", "description", "runbook_url", "query"}
+    assert "{{" not in rule["annotations"]["summary"]
+    assert rule["annotations"]["runbook_url"] == f"{RUNBOOK_BASE}{rule['alert']}.md"
+    assert rule["annotations"]["query"] in QUERIES
+
+
+def metric_names() -> set[str]:
+    """Every series name that /metrics can show."""
+    suffixes = {"counter": ("_total",), "histogram": ("_bucket", "_sum", "_count")}
+    families = Metrics().registry.collect()
+    return {family.name + suffix for family in families for suffix in suffixes.get(family.type, ("",))}
+
+
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.get("alert") or rule["record"])
+def test_every_metric_that_a_rule_uses_exists(rule: dict[str, Any]) -> None:
+    text = rule["expr"] + rule.get("annotations", {}).get("description", "")
+    recorded = {other["record"] for other in RULES if "record" in other}
+    used_records = set(re.findall(r"\b[a-z_]+:vigil_\w+(?::\w+)?", text))
+    used_metrics = set(re.findall(r"(?<![\w:])vigil_\w+", text))
+    assert used_records | used_metrics or rule["expr"].startswith("vector(")
+    assert used_records <= recorded
+    assert used_metrics <= metric_names()
+
+
+@pytest.mark.parametrize("rule", [rule for rule in RULES if "record" in rule], ids=lambda rule: rule["record"])
+def test_recording_rules_are_named_level_metric_operations(rule: dict[str, Any]) -> None:
+    level, metric, operations = rule["record"].split(":")
+    assert level in {"feature", "feature_kpi", "kpi"}
+    assert metric.startswith("vigil_")
+    assert not metric.endswith("_total")
+    assert operations in {"increase5m", "ratio_rate5m", "max", "ratio"}
+
+
+@pytest.mark.parametrize("path", RULE_FILES, ids=lambda path: path.stem)
+def test_every_kpi_in_a_rule_is_in_the_catalogue(path: Path) -> None:
+    named = re.findall(r'kpi(?:=~?"|: )([\w|.]+)', path.read_text())
+    assert {kpi for text in named for kpi in text.split("|")} <= {*CATALOGUE, TELEMETRY_COMPLETENESS}
+
+
+def test_the_runbook_states_the_target_that_the_rule_has() -> None:
+    target = next(rule["expr"] for rule in RULES if rule.get("record") == "kpi:vigil_kpi_target:ratio")
+    percent = float(target.removeprefix("vector(").removesuffix(")")) * 100
+    assert f"more than {percent:g} % of" in (ALERTS / "runbooks" / "VigilViolationRateHigh.md").read_text()
+
+
+def test_secrets_are_files() -> None:
+    keys = re.findall(r"\b(routing_key|service_key|api_url|password|credentials)\w*:", ROUTES.read_text())
+    assert keys == ["routing_key"]
+    receiver = next(item for item in load(ROUTES)["receivers"] if item["name"] == "pagerduty")
+    assert receiver["pagerduty_configs"][0]["routing_key_file"].startswith("/")
+
+
+@needs("promtool")
+def test_promtool_accepts_the_rules_and_the_configuration() -> None:
+    run("promtool", "check", "rules", "--lint=all", "--lint-fatal", *map(str, RULE_FILES))
+    run("promtool", "check", "config", str(ALERTS / "prometheus" / "prometheus.yaml"))
+
+
+@needs("promtool")
+@pytest.mark.parametrize("path", CASE_FILES, ids=lambda path: path.stem)
+def test_promtool_cases(path: Path) -> None:
+    run("promtool", "test", "rules", str(path))
+
+
+@needs("amtool")
+def test_amtool_accepts_the_routes() -> None:
+    run("amtool", "check-config", str(ROUTES))
+
+
+@needs("amtool")
+@pytest.mark.parametrize(
+    ("receiver", "labels"),
+    [
+        ("pagerduty", ["alertname=VigilRefusalSpike", "severity=critical", "feature=chat", "kpi=refusal_rate"]),
+        ("pagerduty", ["alertname=VigilTelemetryIncomplete", "severity=critical"]),
+        ("pagerduty", ["alertname=Unplanned", "severity=urgent"]),
+        ("pagerduty", ["alertname=Unlabelled"]),
+        ("tickets", ["alertname=Later", "severity=warning"]),
+        ("tickets", ["alertname=Later", "severity=info"]),
+        ("dead-man", ["alertname=Watchdog", "severity=none"]),
+    ],
+)
+def test_routes(receiver: str, labels: list[str]) -> None:
+    run("amtool", "config", "routes", "test", f"--config.file={ROUTES}", f"--verify.receivers={receiver}", *labels)

@@ -1,0 +1,35 @@
+"""A real store for every test that wants one. chDB allows one path per process, hence one for the session."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from monitor.store.client import connect
+from monitor.store.migrate import migrate
+
+
+@pytest.fixture(scope="session")
+def store_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="session")
+def migrated_store(store_path: Path) -> Iterator[Client]:
+    client = connect(f"chdb://{store_path}")
+    migrate(client)
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def store(migrated_store: Client) -> Client:
+    """The migrated store, with every table empty."""
+    names = migrated_store.query(
+        "SELECT name FROM system.tables WHERE database = currentDatabase() "
+        "AND engine LIKE '%MergeTree' AND name != 'schema_migrations'"
+    ).result_rows
+    for (name,) in names:
+        migrated_store.command(f"TRUNCATE TABLE {name}")
+    return migrated_store

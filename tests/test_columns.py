@@ -1,0 +1,61 @@
+import numpy as np
+
+from monitor.columns import SCORED, MaskCounts, Series, columns
+from schemas.outcomes import Bit
+
+REFUSAL = SCORED.index("refusal_rate")
+UNGROUNDED = SCORED.index("ungrounded_rate")
+COMPLETENESS = SCORED.index("telemetry_completeness")
+
+
+def counts(*rows: tuple[int, str, int, int]) -> MaskCounts:
+    starts, features, masks, n = zip(*rows, strict=True)
+    return MaskCounts(
+        np.array(starts, dtype=np.int64), list(features), np.array(masks, dtype=np.uint64), np.array(n, dtype=np.int64)
+    )
+
+
+def test_masks_become_triples_per_window_and_feature() -> None:
+    series = Series()
+    series.add(["a", "b"])
+    looked = Bit.INTERACTION | Bit.REFUSAL_EVALUATED
+    found = counts(
+        (100, "a", looked, 7),
+        (100, "a", looked | Bit.REFUSED, 3),
+        (110, "b", looked, 5),
+        (110, "b", Bit.INTERACTION, 5),
+    )
+    first, second, third = columns(found, {}, 100, 130, series)
+    assert (first.evaluated[REFUSAL], first.bad[REFUSAL], first.coverage[REFUSAL]) == (10, 3, 1)
+    row = len(SCORED) + REFUSAL
+    assert (second.evaluated[row], second.bad[row], second.coverage[row]) == (5, 0, 0.5)
+    assert third.start == 120
+    assert not third.evaluated.any()
+    assert series.name(row) == ("b", "refusal_rate")
+
+
+def test_synthetic_events_count_for_nothing() -> None:
+    series = Series()
+    series.add(["a"])
+    [window] = columns(counts((100, "a", Bit.INTERACTION | Bit.SYNTHETIC, 9)), {}, 100, 110, series)
+    assert not window.evaluated.any()
+
+
+def test_lost_telemetry_lowers_the_coverage_of_everything_and_is_bad_itself() -> None:
+    series = Series()
+    series.add(["a"])
+    found = counts((100, "a", Bit.INTERACTION | Bit.REFUSAL_EVALUATED, 30))
+    [window] = columns(found, {(100, "a"): (100.0, 30.0)}, 100, 110, series)
+    assert window.coverage[REFUSAL] == 0.3
+    assert window.coverage[REFUSAL] < window.floor[REFUSAL]
+    assert (window.evaluated[COMPLETENESS], window.bad[COMPLETENESS], window.coverage[COMPLETENESS]) == (100, 70, 1)
+
+
+def test_what_nobody_evaluated_is_unknown_and_what_nobody_expected_is_not() -> None:
+    series = Series()
+    series.add(["a"])
+    needed = Bit.INTERACTION | Bit.GROUNDING_REQUIRED
+    [unchecked] = columns(counts((100, "a", needed, 4)), {}, 100, 110, series)
+    assert unchecked.coverage[UNGROUNDED] == 0.0
+    [irrelevant] = columns(counts((100, "a", Bit.INTERACTION, 4)), {}, 100, 110, series)
+    assert irrelevant.coverage[UNGROUNDED] == 1.0

@@ -1,0 +1,91 @@
+import json
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from monitor.batch import Batch
+from monitor.intake import Limits, Partition, Tally
+from monitor.memory import IdMemory
+from monitor.windows import SliceCap, Watermark
+from schemas.outcomes import Bit
+from schemas.topics import CHANGES_TOPIC, TELEMETRY_TOPIC, Topic
+
+NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
+LIMITS = Limits(max_skew=timedelta(minutes=5), max_age=timedelta(days=400))
+
+
+def partition(topic: Topic = TELEMETRY_TOPIC, next_offset: int = 0) -> Partition:
+    return Partition(topic, 3, next_offset, IdMemory(600_000, 1000), Watermark(5.0, 15.0), SliceCap(10))
+
+
+def event(number: int, at: datetime = NOW, **more: Any) -> bytes:
+    text = at.isoformat().replace("+00:00", "Z")
+    base = {"kind": "interaction", "event_id": f"event-{number:04d}", "ts": text, "emitter": "a", "feature": "chat"}
+    return json.dumps(base | more).encode()
+
+
+def take(held: Partition, *values: bytes | None, offsets: list[int] | None = None) -> Tally:
+    first = held.next_offset if offsets is None else offsets[0]
+    last = first + len(values) - 1 if offsets is None else offsets[-1]
+    batch = Batch(held.topic.name, 3, held.next_offset, first, last, list(values), [0] * len(values), offsets)
+    return held.take(batch, NOW, LIMITS)
+
+
+def test_good_repeated_and_bad_records_are_told_apart() -> None:
+    held = partition()
+    tally = take(held, event(1), b"not json", event(1), event(2), None)
+    assert (tally.records, tally.accepted, tally.duplicates) == (5, 2, 1)
+    assert tally.rejected == {"not_json": 1, "empty": 1}
+    assert [letter.source_offset for letter in held.pending.letters] == [1, 4]
+    assert held.next_offset == 5
+    assert (held.pending.offset_from, held.pending.offset_to) == (0, 4)
+
+
+def test_offsets_with_gaps_are_kept_exactly() -> None:
+    held = partition()
+    take(held, b"x", event(1), offsets=[7, 9])
+    assert held.pending.letters[0].source_offset == 7
+    assert json.loads(held.pending.lines["telemetry"][0])["offset"] == 9
+    assert (held.pending.offset_from, held.pending.offset_to, held.next_offset) == (0, 9, 10)
+
+
+def test_the_stored_row_carries_position_and_mask() -> None:
+    held = partition(next_offset=41)
+    take(held, event(1, refusal={"refused": True}))
+    row = json.loads(held.pending.lines["telemetry"][0])
+    assert (row["topic"], row["partition"], row["offset"]) == ("ai.telemetry", 3, 41)
+    assert row["mask"] & Bit.REFUSED
+    [((start, cut, mask), counted)] = held.pending.cells.counts.items()
+    assert (start, cut[0], mask, counted) == (int(NOW.timestamp()), "chat", row["mask"], [1, 1])
+
+
+def test_a_clock_in_the_future_closes_no_window() -> None:
+    held = partition()
+    tally = take(held, event(1, NOW + timedelta(days=365)), event(2, NOW - timedelta(days=401)))
+    assert tally.rejected == {"from_the_future": 1, "too_old": 1}
+    assert held.watermark.value == 0.0
+
+
+def test_a_late_event_still_counts() -> None:
+    held = partition()
+    take(held, event(1))
+    tally = take(held, event(2, NOW - timedelta(minutes=2)))
+    assert tally.late == {"chat": 1}
+    assert sum(n for n, _ in held.pending.cells.counts.values()) == 2
+
+
+def test_other_topics_are_stored_without_cells() -> None:
+    held = partition(CHANGES_TOPIC)
+    change = {"event_id": "change-1", "ts": "2026-11-20T12:00:00Z", "emitter": "ci", "what": "model"}
+    tally = take(held, json.dumps(change).encode())
+    assert tally.accepted == 1
+    assert list(held.pending.lines) == ["changes"]
+    assert not held.pending.cells.counts
+
+
+def test_a_dead_letter_holds_no_content() -> None:
+    held = partition()
+    take(held, event(1, prompt="my secret is 4711"), event(2, model="secret 4711@example.com"))
+    text = " ".join(letter.model_dump_json() for letter in held.pending.letters)
+    assert len(held.pending.letters) == 2
+    assert "4711" not in text
+    assert "secret" not in text
