@@ -1,0 +1,24 @@
+"""The README's generated blocks are what their sources say."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from schemas.codec import Reject, decode
+from schemas.telemetry import TELEMETRY
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_generated_blocks_are_current() -> None:
+    command = [sys.executable, "docs/generate.py", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_the_smallest_interaction_is_one() -> None:
+
+    blocks = (ROOT / "README.md").read_text().split("```json\n")[1:]
+    assert blocks
+    for block in blocks:
+        assert not isinstance(decode(TELEMETRY, block.split("```")[0].strip().encode()), Reject)
