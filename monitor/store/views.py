@@ -68,8 +68,14 @@ def _kpi_slices() -> str:
 
 
 def _kpi_windows() -> str:
+    """Below its coverage floor a rate is NULL, never 0: what nobody looked at is not safe."""
+    names = ", ".join(f"'{kpi.name}'" for kpi in CATALOGUE.values())
+    floors = ", ".join(str(kpi.coverage_floor) for kpi in CATALOGUE.values())
     return f"""
-SELECT *, if(evaluated = 0, NULL, bad / evaluated) AS rate
+SELECT
+    *,
+    if(population = 0, 1.0, least(evaluated / population, 1.0)) AS coverage,
+    if(evaluated = 0 OR coverage < transform(kpi, [{names}], [{floors}], 1.0), NULL, bad / evaluated) AS rate
 FROM ({_sums("feature")}
 )"""  # noqa: S608  # our own words
 

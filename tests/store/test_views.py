@@ -63,8 +63,9 @@ def test_kpi_views_count_what_python_counts(store: Client) -> None:
     seen: Counter[tuple[Any, ...]] = Counter()
     for start, feature, name, rate, *values in store.query(query).result_rows:
         seen.update({(start, feature, name, what): value for what, value in zip(sums, values, strict=True)})
-        bad, evaluated = values[:2]
-        assert rate == (bad / evaluated if evaluated else None)
+        bad, evaluated, population = values[:3]
+        known = evaluated and (population == 0 or evaluated / population >= CATALOGUE[name].coverage_floor)
+        assert rate == (bad / evaluated if known else None)
     assert +seen == +by_window
 
 
@@ -72,6 +73,14 @@ def test_a_rate_without_evaluations_is_unknown_and_not_zero(store: Client) -> No
     insert(store, "windows", [cell(0, Bit.INTERACTION, n=5, feature="chat")])
     rows = store.query("SELECT rate, evaluated, population FROM kpi_windows WHERE kpi = 'refusal_rate'").result_rows
     assert rows == [(None, 0, 5)]
+
+
+def test_below_the_coverage_floor_a_rate_is_withheld(store: Client) -> None:
+    looked = Bit.INTERACTION | Bit.REFUSAL_EVALUATED
+    insert(store, "windows", [cell(0, Bit.INTERACTION, n=6, feature="chat"), cell(0, looked, n=4, feature="chat")])
+    insert(store, "windows", [cell(10, Bit.INTERACTION, n=5, feature="chat"), cell(10, looked, n=5, feature="chat")])
+    query = "SELECT coverage, rate FROM kpi_windows WHERE kpi = 'refusal_rate' ORDER BY window_start"
+    assert store.query(query).result_rows == [(0.4, None), (0.5, 0.0)]
 
 
 def test_kpi_events_name_the_kpis_of_each_event_once(store: Client) -> None:
