@@ -4,12 +4,14 @@ import logging
 from collections.abc import Iterable
 
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from monitor.clock import Clock
+from monitor.errors import StoreUnavailableError
 from monitor.metrics import Cap, Metrics
 from monitor.scoring import Findings, Scorer, owner
 from monitor.settings import Settings
-from monitor.store.findings import insert_incidents, insert_scores, read_incident_states
+from monitor.store.findings import insert_incidents, insert_scores, read_incident_states, read_scored_until
 from monitor.store.windows import audit_errors, read_watermarks
 from monitor.windows import closed_until
 from schemas.finding import Incident
@@ -38,9 +40,16 @@ class Scorekeeper:
             self._owned, self._partitions, self._scorer = mine, partitions, None
 
     def tick(self) -> None:
-        """Score what closed since the last time. Blocking."""
+        """Score what closed since the last time. Blocking; raises StoreUnavailableError."""
         if not self._owned:
             return
+        try:
+            self._advance()
+        except (ClickHouseError, OSError) as error:
+            self._scorer = None  # what it found may not be stored: the next one reads the store and tells it again
+            raise StoreUnavailableError("the store does not answer the scorer") from error
+
+    def _advance(self) -> None:
         marks = read_watermarks(self._client, TELEMETRY_TOPIC.name)
         if len(marks) < self._partitions:
             return  # some partition has no claim yet, so nobody knows whether a window is complete
@@ -54,11 +63,19 @@ class Scorekeeper:
         self._metrics.scored_until.set(self._scorer.until)
 
     def audit(self) -> None:
-        """Check the claimed offsets for gaps and overlaps. Blocking."""
-        self._metrics.offset_audit_errors.set(audit_errors(self._client))
+        """Check the claimed offsets for gaps and overlaps. Blocking; raises StoreUnavailableError."""
+        try:
+            self._metrics.offset_audit_errors.set(audit_errors(self._client))
+        except (ClickHouseError, OSError) as error:
+            raise StoreUnavailableError("the store does not answer the audit") from error
 
     def _warm(self, start: int, end: int) -> Scorer:
-        """A scorer that has seen the stored past. What happened while nobody watched is told now."""
+        """A scorer that has seen the stored past, up to the last window somebody scored, or else to `end`.
+
+        Incidents of a time when nobody watched are told now.
+        """
+        scored = read_scored_until(self._client)
+        end = min(scored, end) if scored > start else end
         for gauge in (self._metrics.incident_open, self._metrics.anomaly_score, self._metrics.coverage):
             gauge.clear()  # a series that went to another worker must not go on paging from here
         scorer = Scorer(self._settings.budget_windows, start, self._owns)

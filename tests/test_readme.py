@@ -21,4 +21,5 @@ def test_the_smallest_interaction_is_one() -> None:
     blocks = (ROOT / "README.md").read_text().split("```json\n")[1:]
     assert blocks
     for block in blocks:
-        assert not isinstance(decode(TELEMETRY, block.split("```")[0].strip().encode()), Reject)
+        event = decode(TELEMETRY, block.split("```")[0].strip().encode())
+        assert not isinstance(event, Reject)

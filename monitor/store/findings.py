@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from clickhouse_connect.driver.client import Client
 
+from monitor.windows import WINDOW_SECONDS
 from schemas.finding import Incident, Score
 
 _SCORE = tuple(Score.model_fields)
@@ -28,3 +29,12 @@ def read_incident_states(client: Client) -> dict[str, str]:
     """State of every incident by id. Blocking."""
     found = client.query("SELECT toString(incident_id), toString(state) FROM incidents FINAL")
     return {row[0]: row[1] for row in found.result_rows}
+
+
+def read_scored_until(client: Client) -> int:
+    """End of the newest window anybody scored, in Unix seconds; 0 when there is none. Blocking."""
+    found = client.query(
+        "SELECT if(count() = 0, 0, toUnixTimestamp(max(window_start)) + {seconds:UInt32}) FROM scores",
+        {"seconds": WINDOW_SECONDS},
+    )
+    return int(found.result_rows[0][0])
