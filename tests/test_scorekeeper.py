@@ -1,6 +1,5 @@
 """The scorer against a real store: incidents, restarts, and a store that goes away."""
 
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,7 +59,7 @@ def incidents(store: Client) -> list[tuple[str, str]]:
 
 
 @pytest.fixture(name="history")
-def _history(store: Client) -> Iterator[Client]:
+def _history(store: Client) -> Client:
     fill(store, 0, [0.04] * 1000, seed=1)
     claim(store, 1000)
     return store
