@@ -8,8 +8,8 @@ import numpy as np
 from detectors.base import Bools, Detector, Floats, Scores, Window
 from detectors.residuals import PageHinkleyOpinion
 
-MEMORY = 1080
-"""Windows kept to look for an onset: three hours."""
+MEMORY = 360
+"""Windows kept to look for an onset: an hour. An older onset is given as an hour ago."""
 LEARN_SHARE = 0.75
 """What brings a score this near its threshold is not learned as normal. Much lower would bias the baseline:
 the statistic wanders up to half its threshold on its own, and leaving out those windows leaves out the high ones

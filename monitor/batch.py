@@ -9,7 +9,7 @@ class Batch:
 
     topic: str
     partition: int
-    previous: int
+    fetched_from: int
     """Offset at which this fetch began: `first`, or less where the log has gaps."""
     first: int
     last: int

@@ -1,12 +1,16 @@
 """From tallies to Prometheus: the numbers of the stream, at the moment they are counted."""
 
+from collections import OrderedDict
 from datetime import datetime
 
 from monitor.intake import Tally
 from monitor.metrics import Cap, Metrics
 from schemas.kpis import CATALOGUE, counts
 from schemas.outcomes import Bit
-from schemas.telemetry import Heartbeat
+from schemas.telemetry import FIRST_HEARTBEAT_WITHIN, Heartbeat
+
+_EMITTERS = 100_000
+"""(emitter, feature, start) whose last count is kept; the longest silent ones are forgotten."""
 
 
 class Counting:
@@ -17,7 +21,7 @@ class Counting:
         self._metrics = metrics
         self._feature = Cap(features)
         self._by_mask: dict[int, tuple[tuple[str, bool], ...]] = {}
-        self._heartbeats: dict[tuple[str, str, datetime], int] = {}
+        self._heartbeats: OrderedDict[tuple[str, str, datetime], int] = OrderedDict()
         self._started: set[str] = set()
         self._newest: dict[str, float] = {}
 
@@ -26,6 +30,7 @@ class Counting:
         m = self._metrics
         m.records.labels(topic).inc(tally.records)
         m.duplicates.labels(topic).inc(tally.duplicates)
+        m.offsets_skipped.labels(topic).inc(tally.skipped)
         for reason, n in tally.rejected.items():
             m.dead_letters.labels(topic, reason).inc(n)
         for dimension, n in tally.folded.items():
@@ -72,14 +77,18 @@ class Counting:
         return known
 
     def _add_heartbeat(self, heartbeat: Heartbeat) -> None:
-        """The emitter's count less its last one. What it counted before we started is not ours to expect."""
+        """The emitter's count less its last one; an emitter first heard of late in its life only sets the mark."""
         feature = self._known(heartbeat.feature)
         key = (heartbeat.emitter, heartbeat.feature, heartbeat.started_at)
         before = self._heartbeats.get(key)
         if before is None:
-            before = 0 if heartbeat.started_at >= self._since else heartbeat.interactions
+            young = heartbeat.ts - heartbeat.started_at <= FIRST_HEARTBEAT_WITHIN
+            before = 0 if young and heartbeat.ts >= self._since else heartbeat.interactions
         self._metrics.interactions_expected.labels(feature).inc(max(heartbeat.interactions - before, 0))
         self._heartbeats[key] = max(heartbeat.interactions, before)
+        self._heartbeats.move_to_end(key)
+        if len(self._heartbeats) > _EMITTERS:
+            self._heartbeats.popitem(last=False)
         self._newest[feature] = max(self._newest.get(feature, 0.0), heartbeat.ts.timestamp())
         self._metrics.last_heartbeat.labels(feature).set(self._newest[feature])
 

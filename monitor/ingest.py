@@ -1,40 +1,45 @@
 """Kafka to ClickHouse, exactly: batches in, one atomic insert out, then the ack.
 
 A flush is, in this order: dead letters acknowledged by the broker; event rows (idempotent); ONE insert
-into `windows` that claims the offsets and adds the counts; the ack. Where any step fails for good the
-process ends: the store says where the next one starts.
+into `windows` that claims the offsets and adds the counts; the ack (`writing.py`). Where a step fails
+for good the process must end: the store says where the next one starts.
 """
 
 import asyncio
-import uuid
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
 from faust.types import TP
 
 from monitor.batch import Batch
 from monitor.clock import Clock, Timer, monotonic, now
 from monitor.counting import Counting
-from monitor.errors import StoreUnavailableError, TopicShrankError
+from monitor.errors import TopicShrankError
 from monitor.intake import Limits, Partition, Pending
 from monitor.memory import IdMemory
 from monitor.settings import Settings
 from monitor.store import events as event_rows
-from monitor.store import windows as window_rows
-from monitor.windows import CellKey, SliceCap, Watermark, window_start
-from schemas.dead_letter import DeadLetter
+from monitor.store.windows import Claim, read_claims
+from monitor.windows import SliceCap, Watermark, window_start
+from monitor.writing import Writer
 from schemas.topics import TOPICS
 
-_BACKOFF = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0)
-"""Seconds between tries of one write; half a minute in all."""
+_FRESH_SECONDS = 5.0
+"""A partition whose last answer from Kafka is older than this may have a backlog nobody knows of."""
+_RECENT = timedelta(days=1)
 
-Claim = tuple[window_rows.RangeRow, Mapping[CellKey, Sequence[int]]]
+Ack = Callable[[], object]
 
-SendLetter = Callable[[DeadLetter], Awaitable[Awaitable[object]]]
-"""Hands a dead letter to the producer; the inner awaitable is done when the broker has it."""
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where a partition ends, and how many seconds ago Kafka said so."""
+
+    offset: int
+    age: float
 
 
 class Ingest:
@@ -45,110 +50,110 @@ class Ingest:
         settings: Settings,
         client: Client,
         counting: Counting,
-        send_letter: SendLetter,
-        worker: str,
+        writer: Writer,
         time: tuple[Clock, Timer] = (now, monotonic),
     ) -> None:
         self._settings = settings
         self._client = client
         self._counting = counting
-        self._send_letter = send_letter
-        self._worker = worker
+        self._writer = writer
         self._clock, self._timer = time
         self._limits = Limits(timedelta(seconds=settings.max_skew), timedelta(days=settings.max_age_days))
         self._topics = {topic.name: topic for topic in TOPICS}
         self._lock = asyncio.Lock()
-        self._acks: list[Callable[[], object]] = []
-        self._claimed_watermark: dict[TP, int] = {}
+        self._acks: list[Ack] = []
+        self._writing: asyncio.Task[None] | None = None
+        self._ends: dict[TP, End] = {}
+        self._claimed_window: dict[TP, int] = {}
+        self._flushed_at = self._timer()
         self.partitions: dict[TP, Partition] = {}
 
-    async def take(self, batch: Batch, ack: Callable[[], object]) -> None:
+    async def take(self, batch: Batch, ack: Ack) -> None:
         """Count one batch; `ack` is called when it is stored. Waits for a flush when too much is held already."""
         tp = TP(batch.topic, batch.partition)
         partition = self.partitions.get(tp)
-        if batch.first < batch.previous:
-            raise TopicShrankError(
-                f"{batch.topic}/{batch.partition} went back to offset {batch.first}: was it recreated?"
-            )
-        if partition is None or batch.previous != partition.next_offset:
+        if batch.first < batch.fetched_from:
+            where = f"{batch.topic}/{batch.partition}"
+            raise TopicShrankError(f"{where} went back to offset {batch.first}: was it recreated?")
+        if partition is None or batch.fetched_from != partition.next_offset:
             ack()  # queued before a seek; its records will come again
             return
         tally = partition.take(batch, self._clock(), self._limits)
         self._counting.add(batch.topic, tally)
         self._acks.append(ack)
-        if sum(held.pending.size() for held in self.partitions.values()) >= self._settings.flush_cells:
+        pendings = [partition.pending for partition in self.partitions.values()]
+        rows, size = sum(pending.rows() for pending in pendings), sum(pending.bytes for pending in pendings)
+        if rows >= self._settings.flush_rows or size >= self._settings.flush_bytes:
             await self.flush()
 
     async def flush(self) -> None:
-        """Store what is held, then ack it."""
+        """Store what is held, then ack it. After a flush that failed, every later one fails too."""
         async with self._lock:
-            moment = self._clock().timestamp()
-            for partition in self.partitions.values():
-                partition.watermark.tick(moment)
-            held = {tp: partition for tp, partition in self.partitions.items() if self._has_news(tp, partition)}
-            if not held:
-                return
-            taken = {tp: self._detach(partition) for tp, partition in held.items()}
-            acks, self._acks = self._acks, []
-            claims = [self._claim(held[tp], pending) for tp, pending in taken.items()]
-            await self._write(list(taken.values()), claims)
-            for tp, partition in held.items():
-                self._claimed_watermark[tp] = window_start(partition.watermark.value)
-            for ack in acks:
-                ack()
+            await self._written()
+            self._tick()
+            pending = {tp: self._detach(tp) for tp in self.partitions if self._has_news(tp)}
+            if pending:
+                acks, self._acks = self._acks, []
+                # A task of its own: what is detached must be stored even if our caller is cancelled.
+                self._writing = asyncio.create_task(self._store(pending, acks))
+                await self._written()
+            self._flushed_at = self._timer()
 
-    def _has_news(self, tp: TP, partition: Partition) -> bool:
+    async def _written(self) -> None:
+        if self._writing is not None:
+            await asyncio.shield(self._writing)
+            self._writing = None
+
+    async def _store(self, pending: Mapping[TP, tuple[Pending, Claim]], acks: list[Ack]) -> None:
+        flush = [(claim, held.cells.counts) for held, claim in pending.values()]
+        await self._writer.write([held for held, _ in pending.values()], flush)
+        for ack in acks:
+            ack()
+
+    def _tick(self) -> None:
+        moment = self._clock().timestamp()
+        for tp, partition in self.partitions.items():
+            end = self._ends.get(tp)
+            caught_up = end is not None and end.age < _FRESH_SECONDS and end.offset <= partition.next_offset
+            partition.watermark.tick(moment, caught_up)
+            self._counting.watermark(tp.topic, tp.partition, partition.watermark.value)
+
+    def _has_news(self, tp: TP) -> bool:
         """Records to store, or an idle partition whose watermark has passed another window."""
+        partition = self.partitions[tp]
         if partition.pending.tally.records:
             return True
-        return window_start(partition.watermark.value) > self._claimed_watermark.get(tp, 0)
+        return window_start(partition.watermark.value) > self._claimed_window.get(tp, 0)
 
-    def _detach(self, partition: Partition) -> Pending:
-        pending = partition.pending
+    def _detach(self, tp: TP) -> tuple[Pending, Claim]:
+        partition = self.partitions[tp]
+        pending, claim = partition.pending, _claim(partition)
         partition.reset()
-        partition.cap.forget(window_start(partition.watermark.value))
-        return pending
+        self._claimed_window[tp] = window_start(partition.watermark.value)
+        partition.cap.forget(self._claimed_window[tp])
+        return pending, claim
 
-    def _claim(self, partition: Partition, pending: Pending) -> Claim:
-        tally, memory = pending.tally, partition.memory
-        row = window_rows.RangeRow(
-            topic=partition.topic.name,
-            partition=partition.number,
-            offset_from=pending.offset_from,
-            offset_to=pending.offset_to,
-            watermark=datetime.fromtimestamp(max(partition.watermark.value, 0.0), UTC),
-            records=tally.records,
-            accepted=tally.accepted,
-            duplicates=tally.duplicates,
-            dead_letters=tally.rejected.total(),
-            late=tally.late.total(),
-            ids_from=memory.ids_from,
-            ids_split=memory.ids_split,
-            split_at=datetime.fromtimestamp(memory.split_at_ms / 1000.0, UTC),
-        )
-        return row, pending.cells.counts
+    def look(self, ends: Mapping[TP, End]) -> None:
+        """Take note of where Kafka's partitions end.
 
-    async def _write(self, held: list[Pending], claims: list[Claim]) -> None:
-        sent = [await self._send_letter(letter) for pending in held for letter in pending.letters]
-        await asyncio.gather(*sent)  # a claimed offset's dead letter must exist
-        started = self._timer()
-        for table in sorted({table for pending in held for table in pending.lines}):
-            rows = [row for pending in held for row in pending.lines.get(table, ())]
-            await self._until_stored(partial(event_rows.insert_rows, self._client, table, rows))
-        token = uuid.uuid4().hex
-        await self._until_stored(partial(window_rows.insert_flush, self._client, claims, self._worker, token))
-        self._counting.stored(self._timer() - started, self._clock())
+        Raises TopicShrankError when one ends before what is already counted. Tansu never says that an
+        offset is out of range: after its restart a worker would wait for ever.
+        """
+        self._ends = dict(ends)
+        for tp, end in ends.items():
+            partition = self.partitions.get(tp)
+            if partition is None:
+                continue
+            if end.offset < partition.next_offset:
+                raise TopicShrankError(
+                    f"{tp.topic}/{tp.partition} ends at {end.offset}, but {partition.next_offset} records were "
+                    "counted: it was recreated or truncated; use a new store, or a new topic"
+                )
+            self._counting.lag(tp.topic, tp.partition, end.offset - partition.next_offset)
 
-    async def _until_stored(self, write: Callable[[], None]) -> None:
-        for pause in (*_BACKOFF, None):
-            try:
-                await asyncio.to_thread(write)
-                return
-            except (ClickHouseError, OSError) as error:
-                self._counting.refused()
-                if pause is None:
-                    raise StoreUnavailableError(f"the store took no write for {sum(_BACKOFF):.0f} s") from error
-                await asyncio.sleep(pause)
+    def stalled_for(self) -> float:
+        """Seconds since the last flush that went through, or that had nothing to do."""
+        return self._timer() - self._flushed_at
 
     # OffsetOwner: called by the transport during rebalances.
 
@@ -156,13 +161,14 @@ class Ingest:
         """Store what is held, then read where each partition's claims end."""
         await self.flush()
         wanted = [(tp.topic, tp.partition) for tp in partitions]
-        claims = await asyncio.to_thread(window_rows.read_claims, self._client, wanted)
+        recent = self._clock() - _RECENT
+        claims = await self._writer.patiently(partial(read_claims, self._client, wanted, recent))
         self.partitions.clear()
         self._acks.clear()
         for (topic, number), claim in claims.items():
             memory = self._memory(claim)
-            ids = await asyncio.to_thread(event_rows.read_ids, self._client, topic, number, claim.ids_from)
-            memory.restore(pair for pair in ids if pair[0] <= claim.offset_to)
+            read = partial(event_rows.read_ids, self._client, topic, number, claim.ids_from)
+            memory.restore(pair for pair in await self._writer.patiently(read) if pair[0] <= claim.offset_to)
             self._own(TP(topic, number), claim.offset_to + 1, memory, claim.watermark.timestamp())
         return {tp: partition.next_offset for tp, partition in self.partitions.items()}
 
@@ -177,32 +183,37 @@ class Ingest:
         await self.flush()
         for tp in partitions:
             self.partitions.pop(tp, None)
-            self._claimed_watermark.pop(tp, None)
+            self._claimed_window.pop(tp, None)
 
     def _own(self, tp: TP, offset: int, memory: IdMemory, watermark: float) -> None:
         marks = Watermark(self._settings.grace, self._settings.idle_after, watermark)
         cap = SliceCap(self._settings.slice_values)
         self.partitions[tp] = Partition(self._topics[tp.topic], tp.partition, offset, memory, marks, cap)
 
-    def _memory(self, claim: window_rows.RangeRow | None) -> IdMemory:
+    def _memory(self, claim: Claim | None) -> IdMemory:
         memory = IdMemory(int(self._settings.dedup_horizon * 1000), self._settings.dedup_ids)
         if claim is not None:
             memory.ids_from, memory.ids_split = claim.ids_from, claim.ids_split
             memory.split_at_ms = round(claim.split_at.timestamp() * 1000)
         return memory
 
-    def check_broker(self, highwater: Callable[[TP], int | None]) -> None:
-        """Raise TopicShrankError when a topic ends before what is already counted.
 
-        Tansu never says that an offset is out of range: after its restart a worker would wait for ever.
-        """
-        for tp, partition in self.partitions.items():
-            end = highwater(tp)
-            if end is not None and end < partition.next_offset:
-                raise TopicShrankError(
-                    f"{tp.topic}/{tp.partition} ends at {end}, but {partition.next_offset} records were counted: "
-                    "it was recreated or truncated; use a new store, or a new topic"
-                )
-            if end is not None:
-                self._counting.lag(tp.topic, tp.partition, end - partition.next_offset)
-            self._counting.watermark(tp.topic, tp.partition, partition.watermark.value)
+def _claim(partition: Partition) -> Claim:
+    """What the next flush will say of this partition."""
+    pending, memory = partition.pending, partition.memory
+    return Claim(
+        topic=partition.topic.name,
+        partition=partition.number,
+        offset_from=pending.offset_from,
+        offset_to=pending.offset_to,
+        watermark=datetime.fromtimestamp(max(partition.watermark.value, 0.0), UTC),
+        records=pending.tally.records,
+        accepted=pending.tally.accepted,
+        duplicates=pending.tally.duplicates,
+        dead_letters=pending.tally.rejected.total(),
+        late=pending.tally.late.total(),
+        skipped=pending.tally.skipped,
+        ids_from=memory.ids_from,
+        ids_split=memory.ids_split,
+        split_at=datetime.fromtimestamp(memory.split_at_ms / 1000.0, UTC),
+    )

@@ -30,6 +30,8 @@ class Tally:
     """What happened to the records of one or more batches, for metrics and for the range row."""
 
     records: int = 0
+    skipped: int = 0
+    """Offsets without a record: expired before we read them, compacted, or transaction markers."""
     accepted: int = 0
     duplicates: int = 0
     rejected: Counter[str] = field(default_factory=Counter)
@@ -49,11 +51,13 @@ class Pending:
     cells: Cells = field(default_factory=Cells)
     lines: dict[str, list[bytes]] = field(default_factory=dict)
     """JSON rows by table."""
+    bytes: int = 0
+    """Size of those rows."""
     letters: list[DeadLetter] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
 
-    def size(self) -> int:
-        """Rows it holds in memory."""
+    def rows(self) -> int:
+        """Rows it will write."""
         return len(self.cells) + sum(len(lines) for lines in self.lines.values()) + len(self.letters)
 
 
@@ -78,7 +82,9 @@ class Partition:
 
     def take(self, batch: Batch, now: datetime, limits: Limits) -> Tally:
         """Sort every record of a batch into events, repeats and dead letters. Returns this batch's tally."""
-        tally = Tally(records=len(batch.values))
+        tally = Tally(records=len(batch.values), skipped=batch.last + 1 - batch.fetched_from - len(batch.values))
+        # A record's time may be the producer's; a wrong one must not stop the turning of the memory.
+        latest = int((now + limits.max_skew).timestamp() * 1000)
         for index, value in enumerate(batch.values):
             event = decode(self.topic.adapter, value)
             if not isinstance(event, Reject):
@@ -87,7 +93,7 @@ class Partition:
             if isinstance(event, Reject):
                 tally.rejected[event.reason] += 1
                 self.pending.letters.append(_letter(batch, offset, value, event, now))
-            elif self.memory.is_new(event.event_id, offset, batch.timestamps[index]):
+            elif self.memory.is_new(event.event_id, offset, min(max(batch.timestamps[index], 0), latest)):
                 tally.accepted += 1
                 self._accept(event, offset, now, tally)
             else:
@@ -110,6 +116,7 @@ class Partition:
             row += f'"mask":{mask},'
         text = encode(event, self.topic.adapter)
         self.pending.lines.setdefault(table, []).append(row.encode() + text[1:])
+        self.pending.bytes += len(row) + len(text)
         if self.topic.name == "ai.telemetry":
             self.watermark.advance(event.ts.timestamp(), now.timestamp())
 
@@ -140,6 +147,8 @@ def _check_time(event: Event, now: datetime, limits: Limits) -> Event | Reject:
         return Reject("from_the_future", "ts")  # one bad clock must not close every window
     if now - event.ts > limits.max_age:
         return Reject("too_old", "ts")
+    if isinstance(event, Heartbeat) and event.started_at > event.ts:
+        return Reject("bad_value", "started_at")
     return event
 
 
@@ -163,6 +172,7 @@ def _letter(batch: Batch, offset: int, value: bytes | None, reject: Reject, now:
 
 def _add(total: Tally, part: Tally) -> None:
     total.records += part.records
+    total.skipped += part.skipped
     total.accepted += part.accepted
     total.duplicates += part.duplicates
     total.rejected.update(part.rejected)

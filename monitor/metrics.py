@@ -50,6 +50,12 @@ class Metrics:
         self.slices_capped = Counter(
             "vigil_slices_capped", "Events whose dimension value went into other.", ["dimension"], registry=r
         )
+        self.offsets_skipped = Counter(
+            "vigil_offsets_skipped",
+            "Offsets without a record: expired before they were read, compacted, or transaction markers.",
+            ["topic"],
+            registry=r,
+        )
         self.lag = Gauge(
             "vigil_lag_records", "Records behind Kafka's end at the last fetch.", ["topic", "partition"], registry=r
         )

@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Iterable
+from datetime import timedelta
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
@@ -11,12 +12,17 @@ from monitor.errors import StoreUnavailableError
 from monitor.metrics import Cap, Metrics
 from monitor.scoring import Findings, Scorer, owner
 from monitor.settings import Settings
-from monitor.store.findings import insert_incidents, insert_scores, read_incident_states, read_scored_until
+from monitor.store.findings import StoredIncident, insert_incidents, insert_scores, read_incidents, read_scored_until
 from monitor.store.windows import audit_errors, read_watermarks
-from monitor.windows import closed_until
+from monitor.windows import WINDOW_SECONDS, closed_until
 from schemas.finding import Incident
 from schemas.topics import TELEMETRY_TOPIC
 
+_ALIVE = timedelta(minutes=1)
+"""A partition without a claim for this long has no owner; a live one claims every window, even when idle."""
+_AUDITED = timedelta(days=1)
+_LONGEST = 7 * 24 * 3600
+"""How far back a scorer looks for the beginning of incidents that are still open."""
 log = logging.getLogger("vigil.scoring")
 
 
@@ -32,68 +38,82 @@ class Scorekeeper:
         self._owned: frozenset[int] = frozenset()
         self._partitions = 0
         self._scorer: Scorer | None = None
+        self._unsent = Findings()
 
     def own(self, owned: Iterable[int], partitions: int) -> None:
         """Which partitions of the telemetry topic are ours, of how many. A change begins anew from the store."""
         mine = frozenset(owned)
-        if (mine, partitions) != (self._owned, self._partitions):
-            self._owned, self._partitions, self._scorer = mine, partitions, None
+        if (mine, partitions) == (self._owned, self._partitions):
+            return
+        self._owned, self._partitions, self._scorer = mine, partitions, None
+        if not mine:
+            self._clear()
 
     def tick(self) -> None:
-        """Score what closed since the last time. Blocking; raises StoreUnavailableError."""
+        """Score what closed since the last time. Blocking; raises StoreUnavailableError, and may then be repeated."""
         if not self._owned:
             return
         try:
             self._advance()
         except (ClickHouseError, OSError) as error:
-            self._scorer = None  # what it found may not be stored: the next one reads the store and tells it again
             raise StoreUnavailableError("the store does not answer the scorer") from error
 
     def _advance(self) -> None:
-        marks = read_watermarks(self._client, TELEMETRY_TOPIC.name)
+        now = self._clock()
+        marks = read_watermarks(self._client, TELEMETRY_TOPIC.name, now - _ALIVE)
         if len(marks) < self._partitions:
-            return  # some partition has no claim yet, so nobody knows whether a window is complete
+            return  # nobody speaks for some partition, so nobody knows whether a window is complete
         end = closed_until(marks.values())
         history = self._settings.history_hours * 3600
         if self._scorer is None or end - self._scorer.until > history:
             self._scorer = self._warm(end - history, end)
-        found = self._scorer.advance(self._client, end)
-        insert_scores(self._client, found.scores)
-        self._tell(found, self._scorer)
-        self._metrics.scored_until.set(self._scorer.until)
-
-    def audit(self) -> None:
-        """Check the claimed offsets for gaps and overlaps. Blocking; raises StoreUnavailableError."""
-        try:
-            self._metrics.offset_audit_errors.set(audit_errors(self._client))
-        except (ClickHouseError, OSError) as error:
-            raise StoreUnavailableError("the store does not answer the audit") from error
+        scorer = self._scorer
+        while True:
+            self._tell(scorer)
+            if scorer.until >= end:
+                return
+            self._unsent.add(scorer.advance(self._client, end))
 
     def _warm(self, start: int, end: int) -> Scorer:
         """A scorer that has seen the stored past, up to the last window somebody scored, or else to `end`.
 
-        Incidents of a time when nobody watched are told now.
+        It starts early enough to find the open incidents again. Those of a time when nobody watched are
+        told now.
         """
+        known = read_incidents(self._client)
+        since = min((row.onset for row in known.values() if row.state != "resolved"), default=end)
+        start = max(min(start, since - (end - start)), end - _LONGEST)
         scored = read_scored_until(self._client)
         end = min(scored, end) if scored > start else end
-        for gauge in (self._metrics.incident_open, self._metrics.anomaly_score, self._metrics.coverage):
-            gauge.clear()  # a series that went to another worker must not go on paging from here
-        scorer = Scorer(self._settings.budget_windows, start, self._owns)
-        found = scorer.advance(self._client, end)
+        scorer, found = Scorer(self._settings.budget_windows, start, self._owns), Findings()
+        while scorer.until < end:
+            found.add(scorer.advance(self._client, end))
         latest = {incident.incident_id: incident for incident in found.incidents}
-        known = read_incident_states(self._client)
-        news = [found for found in latest.values() if _is_news(found, known.get(found.incident_id))]
-        insert_incidents(self._client, news)
+        news = [one for one in latest.values() if _is_news(one, known.get(one.incident_id))]
+        self._unsent = Findings(incidents=news)
+        self._clear()  # only now: a page must not end because the store is slow to answer
         for incident in scorer.incidents.open.values():
             self._gauge(incident)
-        log.info("scoring %d features, warm from %d windows", len(scorer.series.features), (end - start) // 10)
+        windows = (end - start) // WINDOW_SECONDS
+        log.info("scoring %d features, warm from %d windows", len(scorer.series.features), windows)
         return scorer
+
+    def audit(self) -> None:
+        """Check the claimed offsets for gaps and overlaps. Blocking; raises StoreUnavailableError."""
+        try:
+            self._metrics.offset_audit_errors.set(audit_errors(self._client, self._clock() - _AUDITED))
+        except (ClickHouseError, OSError) as error:
+            raise StoreUnavailableError("the store does not answer the audit") from error
 
     def _owns(self, feature: str) -> bool:
         return owner(feature, self._partitions) in self._owned
 
-    def _tell(self, found: Findings, scorer: Scorer) -> None:
+    def _tell(self, scorer: Scorer) -> None:
+        """Store what was found, then show it. What the store did not take is told again the next time."""
+        found = self._unsent
         insert_incidents(self._client, found.incidents)
+        insert_scores(self._client, found.scores)
+        self._unsent = Findings()
         for incident in found.incidents:
             self._gauge(incident)
         m = self._metrics
@@ -104,12 +124,18 @@ class Scorekeeper:
             label = self._feature(score.feature)
             m.anomaly_score.labels(label, score.kpi).set(score.log_e)
             m.coverage.labels(label, score.kpi).set(score.coverage)
+        m.scored_until.set(scorer.until)
+
+    def _clear(self) -> None:
+        """Forget what the gauges say: a series that went to another worker must not go on paging from here."""
+        for gauge in (self._metrics.incident_open, self._metrics.anomaly_score, self._metrics.coverage):
+            gauge.clear()
 
     def _gauge(self, incident: Incident) -> None:
         labels = (self._feature(incident.feature), incident.kpi, incident.direction)
         self._metrics.incident_open.labels(*labels).set(0 if incident.state == "resolved" else 1)
 
 
-def _is_news(incident: Incident, stored: str | None) -> bool:
-    """Whether the store lacks it; what a person has set (acknowledged, mitigated) is left alone."""
-    return stored is None or (stored == "open" and incident.state == "resolved")
+def _is_news(incident: Incident, stored: StoredIncident | None) -> bool:
+    """Whether the store lacks it. What a person has set (acknowledged, mitigated) is left alone until it ends."""
+    return stored is None or (stored.state != "resolved" and incident.state == "resolved")

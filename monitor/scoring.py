@@ -40,6 +40,11 @@ class Findings:
     scores: list[Score] = field(default_factory=list)
     incidents: list[Incident] = field(default_factory=list)
 
+    def add(self, more: "Findings") -> None:
+        """Append what a later run found."""
+        self.scores += more.scores
+        self.incidents += more.incidents
+
 
 @dataclass(slots=True)
 class Scorer:
@@ -58,14 +63,16 @@ class Scorer:
         self.incidents = Incidents(Versions(detector.name, POLICY_VERSION))
 
     def advance(self, client: Client, end: int) -> Findings:
-        """Score every window up to `end`, in order. Blocking."""
+        """Score the next windows before `end`, at most an hour of them. Blocking.
+
+        When the store does not answer nothing has changed, and it may be called again.
+        """
         found = Findings()
-        while self.until < end:
-            stop = min(self.until + _BLOCK * WINDOW_SECONDS, end)
-            counts = read_mask_counts(client, self.until, stop)
-            for window in self._columns(counts, client, self.until, stop):
-                self._step(window, found)
-            self.until = stop
+        stop = min(self.until + _BLOCK * WINDOW_SECONDS, end)
+        counts = read_mask_counts(client, self.until, stop)
+        for window in self._columns(counts, client, self.until, stop):
+            self._step(window, found)
+        self.until = stop
         return found
 
     def _columns(self, counts: MaskCounts, client: Client, start: int, stop: int) -> list[Window]:

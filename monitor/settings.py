@@ -38,8 +38,11 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
 
     flush_interval: Seconds = Field(0.5, description="Seconds between two writes to the store.")
-    flush_cells: Annotated[int, Field(ge=1, le=500_000)] = Field(
-        200_000, description="Cells and events after which a write does not wait; bounds memory."
+    flush_rows: Annotated[int, Field(ge=1, le=500_000)] = Field(
+        200_000, description="Rows after which a write does not wait; bounds memory."
+    )
+    flush_bytes: Annotated[int, Field(ge=1_000_000)] = Field(
+        128 * 2**20, description="Bytes of event rows after which a write does not wait; bounds memory."
     )
     session_timeout: Seconds = Field(6.0, description="Seconds without a heartbeat until Kafka gives partitions away.")
     grace: Seconds = Field(5.0, description="Seconds a window waits for stragglers.")

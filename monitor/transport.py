@@ -62,7 +62,7 @@ class _BatchThread(AIOKafkaConsumerThread):
     """Packs records where they are fetched, so that the main loop never sees a single one.
 
     `_position` is read and written only in this thread, in one step with the fetch or the seek; that
-    makes `Batch.previous` exact, whatever was queued before a seek.
+    makes `Batch.fetched_from` exact, whatever was queued before a seek.
     """
 
     def __post_init__(self) -> None:
@@ -87,7 +87,7 @@ class _BatchThread(AIOKafkaConsumerThread):
         batch = Batch(
             topic=tp.topic,
             partition=tp.partition,
-            previous=self._position.get(tp, first),
+            fetched_from=self._position.get(tp, first),
             first=first,
             last=last,
             values=[record.value for record in run],
@@ -146,7 +146,7 @@ class BatchConsumer(Consumer):
         return offset
 
     async def _add_gap(self, tp: TP, offset_from: int, offset_to: int) -> None:
-        """Gaps are known exactly from `Batch.previous`."""
+        """Gaps are known exactly from `Batch.fetched_from`."""
 
     def _forget(self, partitions: Iterable[TP]) -> None:
         for tp in partitions:
@@ -174,6 +174,15 @@ class BatchConsumer(Consumer):
         await thread.call_thread(thread.seek_exact, start)
         await owner.assigned(start)
         return committed | start
+
+    def end_of(self, tp: TP) -> tuple[int, float] | None:
+        """Where a partition of ours ends, and when Kafka last said so, in Unix seconds; None before it has."""
+        consumer = cast("_BatchThread", self._thread)._ensure_consumer()
+        partition = TopicPartition(tp.topic, tp.partition)
+        if partition not in consumer.assignment():
+            return None
+        offset, said_at = consumer.highwater(partition), consumer.last_poll_timestamp(partition)
+        return None if offset is None or said_at is None else (offset, said_at / 1000.0)
 
 
 class BatchTransport(Transport):

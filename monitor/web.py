@@ -6,6 +6,8 @@ from aiohttp import web
 from prometheus_client import CollectorRegistry
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4, generate_latest
 
+from monitor.errors import UserError
+
 
 async def serve(
     registry: CollectorRegistry, healthy: Callable[[], str | None], host: str, port: int
@@ -23,5 +25,9 @@ async def serve(
     app.add_routes([web.get("/metrics", metrics), web.get("/healthz", health)])
     runner = web.AppRunner(app, access_log=None)
     await runner.setup()
-    await web.TCPSite(runner, host, port).start()
+    try:
+        await web.TCPSite(runner, host, port).start()
+    except OSError as error:
+        await runner.cleanup()
+        raise UserError(f"cannot listen on {host}:{port}; set VIGIL_METRICS_PORT to another port, or to 0") from error
     return runner, int(runner.addresses[0][1])

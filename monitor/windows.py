@@ -83,8 +83,9 @@ class SliceCap:
 class Watermark:
     """How far one partition is complete, in Unix seconds: the largest event time less the grace.
 
-    A partition without records for `idle_after` follows the wall clock, so that it does not hold
-    every window open.
+    Never ahead of the wall clock less the grace, so that one fast clock does not make its neighbours
+    late. A partition that has had nothing to read for `idle_after` follows the wall clock, so that it
+    does not hold every window open.
     """
 
     grace: float
@@ -93,13 +94,16 @@ class Watermark:
     heard_at: float | None = None
 
     def advance(self, event_time: float, now: float) -> None:
-        """An event was seen."""
-        self.value = max(self.value, event_time - self.grace)
+        """An event was seen; `now` is in Unix seconds."""
+        self.value = max(self.value, min(event_time, now) - self.grace)
         self.heard_at = now
 
-    def tick(self, now: float) -> None:
-        """Time went by; `now` is in Unix seconds."""
-        if self.heard_at is None:
+    def tick(self, now: float, caught_up: bool) -> None:
+        """Time went by. `caught_up`: Kafka has just said that there is nothing more to read.
+
+        A partition with a backlog, or with a broker that does not answer, is slow and not idle.
+        """
+        if self.heard_at is None or not caught_up:
             self.heard_at = now
         elif now - self.heard_at >= self.idle_after:
             self.value = max(self.value, now - self.grace)

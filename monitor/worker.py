@@ -6,19 +6,20 @@ import logging
 import os
 import platform
 import secrets
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from contextlib import AsyncExitStack, ExitStack
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import faust
 from clickhouse_connect.driver.client import Client
+from faust.types import TP
 
 from monitor.clock import now
 from monitor.counting import Counting
 from monitor.errors import StoreUnavailableError, UserError
 from monitor.faust_app import faust_app
-from monitor.ingest import Ingest
+from monitor.ingest import End, Ingest
 from monitor.metrics import Metrics
 from monitor.producing import ensure_topics
 from monitor.scorekeeper import Scorekeeper
@@ -27,8 +28,9 @@ from monitor.store.client import connect, embedded_path, is_embedded
 from monitor.store.endpoint import Hold
 from monitor.store.front import StoreFront, Tokens
 from monitor.store.migrate import migrate
-from monitor.transport import BatchSchema, BatchTransport
+from monitor.transport import BatchConsumer, BatchSchema, BatchTransport
 from monitor.web import serve
+from monitor.writing import Writer
 from schemas.dead_letter import DeadLetter
 from schemas.topics import CHANGES_TOPIC, DEAD_LETTER_TOPIC, REVIEWS_TOPIC, TELEMETRY_TOPIC, TOPICS
 
@@ -36,6 +38,8 @@ log = logging.getLogger("vigil.worker")
 _READ = (TELEMETRY_TOPIC, CHANGES_TOPIC, REVIEWS_TOPIC)
 _SCORE_EVERY = 1.0
 _AUDIT_EVERY = 30
+_UNHEALTHY_AFTER = 60.0
+T = TypeVar("T")
 
 
 class Worker:
@@ -48,10 +52,11 @@ class Worker:
         self.metrics.build_info.labels(version("vigil"), platform.python_version()).set(1)
         counting = Counting(self.metrics, settings.features, now())
         name = f"{platform.node()}-{os.getpid()}"
-        self.ingest = Ingest(settings, ingest_client, counting, self._send_letter, name)
+        writer = Writer(ingest_client, counting, self._send_letter, name)
+        self.ingest = Ingest(settings, ingest_client, counting, writer)
         self.scorekeeper = Scorekeeper(settings, scoring_client, self.metrics, now)
         self.app = faust_app(settings)
-        self.app.transport = BatchTransport(self.app, self.ingest)
+        self.app.transport = BatchTransport(self.app, _Owner(self.ingest))
         self._letters = self.app.topic(
             DEAD_LETTER_TOPIC.name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
         )
@@ -63,7 +68,7 @@ class Worker:
 
     async def _read(self, stream: Any) -> None:
         async for event in stream.noack().events():
-            await self._or_die(self.ingest.take(event.value, event.ack))
+            await or_die(self.ingest.take(event.value, event.ack))
 
     async def _send_letter(self, letter: DeadLetter) -> Awaitable[object]:
         key = f"{letter.source_topic}/{letter.source_partition}/{letter.source_offset}"
@@ -73,21 +78,30 @@ class Worker:
         try:
             while not self.app.should_stop:
                 await asyncio.sleep(self.settings.flush_interval)
-                await self._or_die(self._flush_once())
+                await or_die(self._flush_once())
         finally:
-            await self._or_die(self.ingest.flush())
+            await or_die(self.ingest.flush())
 
     async def _flush_once(self) -> None:
+        moment = now().timestamp()
+        consumer = cast("BatchConsumer", self.app.consumer)
+        said = {tp: consumer.end_of(tp) for tp in self.ingest.partitions}
+        self.ingest.look({tp: End(end[0], moment - end[1]) for tp, end in said.items() if end is not None})
         await self.ingest.flush()
-        self.ingest.check_broker(self.app.consumer.highwater)
 
     async def _score(self) -> None:
+        await or_die(self._score_for_ever())
+
+    async def _score_for_ever(self) -> None:
         ticks = 0
         while not self.app.should_stop:
             await asyncio.sleep(_SCORE_EVERY)
             mine = [tp.partition for tp in self.ingest.partitions if tp.topic == TELEMETRY_TOPIC.name]
-            self.scorekeeper.own(mine, self.app.consumer.topic_partitions(TELEMETRY_TOPIC.name) or 0)
+            partitions = self.app.consumer.topic_partitions(TELEMETRY_TOPIC.name)
+            if partitions is None:
+                continue  # not in the group yet
             try:
+                self.scorekeeper.own(mine, partitions)
                 await asyncio.to_thread(self.scorekeeper.tick)
                 if ticks % _AUDIT_EVERY == 0:
                     await asyncio.to_thread(self.scorekeeper.audit)
@@ -95,7 +109,15 @@ class Worker:
                 log.warning("scoring waits: %s", error)  # vigil_scored_until stands still, and that pages
             ticks += 1
 
+    def _problem(self) -> str | None:
+        """What /healthz says; None while all is well."""
+        stalled = self.ingest.stalled_for()
+        return f"no flush went through for {stalled:.0f} s" if stalled > _UNHEALTHY_AFTER else None
+
     async def _serve(self) -> None:
+        await or_die(self._serve_until_stopped())
+
+    async def _serve_until_stopped(self) -> None:
         settings = self.settings
         async with AsyncExitStack() as stack:
             if self._hold is not None:
@@ -106,24 +128,44 @@ class Worker:
                 self._hold.publish(f"http://127.0.0.1:{sql_port}", tokens.reader)
                 log.info("SQL on http://127.0.0.1:%d, token in %s", sql_port, self._hold.path)
             runner, port = await serve(
-                self.metrics.registry, lambda: None, settings.metrics_host, settings.metrics_port
+                self.metrics.registry, self._problem, settings.metrics_host, settings.metrics_port
             )
             stack.push_async_callback(runner.cleanup)
             log.info("metrics on http://%s:%d/metrics", settings.metrics_host, port)
             await self.app.wait_for_stopped()
 
-    async def _or_die(self, work: Awaitable[None]) -> None:
-        """Never ack what is not durable, never go on half-right: the store says where the next one starts."""
-        try:
-            await work
-        except asyncio.CancelledError:
-            raise
-        except UserError as error:
-            log.critical("%s", error)
-            os._exit(2)
-        except BaseException:
-            log.critical("stopping, nothing was acked that is not stored", exc_info=True)
-            os._exit(3)
+
+class _Owner:
+    """The ingest as the transport's OffsetOwner: aiokafka logs what its callbacks raise, and goes on."""
+
+    def __init__(self, ingest: Ingest) -> None:
+        self._ingest = ingest
+
+    async def start_offsets(self, partitions: set[TP]) -> Mapping[TP, int]:
+        return await or_die(self._ingest.start_offsets(partitions))
+
+    async def assigned(self, offsets: Mapping[TP, int]) -> None:
+        await or_die(self._ingest.assigned(offsets))
+
+    async def revoked(self, partitions: set[TP]) -> None:
+        await or_die(self._ingest.revoked(partitions))
+
+
+async def or_die(work: Awaitable[T]) -> T:
+    """Never go on half-right: what fails here ends the process, and the store says where the next one starts.
+
+    Everything that Faust or aiokafka calls, and that touches counts or offsets, goes through this.
+    """
+    try:
+        return await work
+    except asyncio.CancelledError:
+        raise
+    except UserError as error:
+        log.critical("%s", error)
+        os._exit(2)
+    except BaseException:
+        log.critical("stopping; nothing was acked that is not stored", exc_info=True)
+        os._exit(3)
 
 
 def run(settings: Settings) -> None:

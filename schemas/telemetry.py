@@ -1,5 +1,6 @@
 """Topic ai.telemetry: what an AI feature says of one interaction, one later verdict, or itself."""
 
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import FailFast, Field, TypeAdapter
@@ -168,6 +169,11 @@ class Evaluation(_Slice):
     score: Ratio | None = None
     evaluator: Name
     evaluator_version: Identifier | None = None
+
+
+FIRST_HEARTBEAT_WITHIN = timedelta(seconds=60)
+"""An emitter's first known heartbeat counts from zero only this soon after its start. Later, nobody knows
+over which time its count grew."""
 
 
 class Heartbeat(Contract):

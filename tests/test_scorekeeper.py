@@ -8,16 +8,17 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import DatabaseError
 
-from monitor.clock import now
 from monitor.errors import StoreUnavailableError
 from monitor.metrics import Metrics
 from monitor.scorekeeper import Scorekeeper
 from monitor.settings import load
-from monitor.store.windows import RangeRow, insert_cells, insert_flush
+from monitor.store.windows import Claim, insert_cells, insert_flush
 from monitor.windows import DIMENSIONS
 from schemas.outcomes import Bit
 
 START = 1_790_000_000 // 10 * 10
+WATCHED = datetime.fromtimestamp(START + 20_000, UTC)
+"""The wall clock; nothing here depends on it but which claims are recent."""
 LOOKED = Bit.INTERACTION | Bit.REFUSAL_EVALUATED
 
 
@@ -43,13 +44,13 @@ def fill(store: Client, first: int, rates: list[float], seed: int) -> None:
 def claim(store: Client, window: int) -> None:
     """Everything before this window is complete, in all four partitions."""
     mark = datetime.fromtimestamp(START + 10 * window, UTC)
-    rows = [RangeRow("ai.telemetry", number, window, window, mark, 1, 1, 0, 0, 0, 0, 0, mark) for number in range(4)]
-    insert_flush(store, [(row, {}) for row in rows], "test", f"claim-{window}")
+    rows = [Claim("ai.telemetry", number, window, window, mark, 1, 1, 0, 0, 0, 0, 0, 0, mark) for number in range(4)]
+    insert_flush(store, [(row, {}) for row in rows], "test", f"claim-{window}", WATCHED)
 
 
 def keeper(store: Client) -> tuple[Scorekeeper, Metrics]:
     metrics = Metrics()
-    made = Scorekeeper(load({"VIGIL_HISTORY_HOURS": "6"}), store, metrics, now)
+    made = Scorekeeper(load({"VIGIL_HISTORY_HOURS": "6"}), store, metrics, lambda: WATCHED)
     made.own(range(4), 4)
     return made, metrics
 
@@ -111,8 +112,8 @@ def test_an_incident_of_a_time_when_nobody_watched_is_told(history: Client) -> N
 def test_windows_wait_until_every_partition_is_past_them(store: Client) -> None:
     fill(store, 0, [0.04] * 20, seed=1)
     mark = datetime.fromtimestamp(START + 200, UTC)
-    row = RangeRow("ai.telemetry", 0, 1, 1, mark, 1, 1, 0, 0, 0, 0, 0, mark)
-    insert_flush(store, [(row, {})], "test", "one")
+    row = Claim("ai.telemetry", 0, 1, 1, mark, 1, 1, 0, 0, 0, 0, 0, 0, mark)
+    insert_flush(store, [(row, {})], "test", "one", WATCHED)
     scorer, metrics = keeper(store)
     scorer.tick()
     assert metrics.registry.get_sample_value("vigil_scored_until_timestamp_seconds") == 0
@@ -138,7 +139,7 @@ def test_a_store_that_goes_away_loses_no_finding(history: Client, monkeypatch: p
 
 def test_features_of_other_workers_are_left_alone(history: Client) -> None:
     metrics = Metrics()
-    scorers = [Scorekeeper(load({"VIGIL_HISTORY_HOURS": "6"}), history, metrics, now) for _ in range(4)]
+    scorers = [Scorekeeper(load({"VIGIL_HISTORY_HOURS": "6"}), history, metrics, lambda: WATCHED) for _ in range(4)]
     fill(history, 1000, [0.2] * 12, seed=2)
     claim(history, 1012)
     found = []

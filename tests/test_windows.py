@@ -57,10 +57,26 @@ def test_the_watermark_is_the_largest_time_less_the_grace() -> None:
 def test_an_idle_partition_follows_the_wall_clock_and_a_busy_one_does_not() -> None:
     mark = Watermark(grace=5.0, idle_after=15.0)
     mark.advance(100.0, now=100.0)
-    mark.tick(now=110.0)
+    mark.tick(now=110.0, caught_up=True)
     assert mark.value == 95.0
-    mark.tick(now=115.0)
+    mark.tick(now=115.0, caught_up=True)
     assert mark.value == 110.0
+
+
+def test_a_partition_with_a_backlog_is_slow_and_not_idle() -> None:
+    mark = Watermark(grace=5.0, idle_after=15.0)
+    mark.advance(100.0, now=100.0)
+    mark.tick(now=200.0, caught_up=False)
+    mark.tick(now=214.0, caught_up=True)
+    assert mark.value == 95.0
+    mark.tick(now=215.0, caught_up=True)
+    assert mark.value == 210.0
+
+
+def test_a_fast_clock_does_not_make_its_neighbours_late() -> None:
+    mark = Watermark(grace=5.0, idle_after=15.0)
+    mark.advance(400.0, now=100.0)
+    assert mark.value == 95.0
 
 
 def test_windows_close_at_the_slowest_partition() -> None:

@@ -10,6 +10,7 @@ import click
 
 from monitor.demo.outcome import Outcome
 from monitor.demo.play import Play, Script
+from monitor.errors import UserError
 
 
 @click.command(name="demo")
@@ -26,6 +27,8 @@ def demo_command(  # one argument per option
 
     Example: vigil demo --seconds 90 --json
     """
+    if keep is not None and keep.exists() and any(keep.iterdir()):
+        raise UserError(f"{keep} is not empty; --keep takes a new folder, because a store belongs to one broker")
     script = Script(seconds, inject_at, rate, seed)
     with tempfile.TemporaryDirectory(prefix="vigil-demo-") as temporary:
         folder = Path(temporary) if keep is None else keep

@@ -132,9 +132,10 @@ class Play:
         self.say(f"   PAGE ({page.action}, {page.severity}) {page.component}: {page.summary}")
 
     async def _count(self, client: Client) -> Outcome:
-        tally = json.loads(self._cast.status_file.read_text())
+        status = self._cast.status_file  # there is none when the curtain fell before the first event
+        tally = json.loads(status.read_text()) if status.exists() else {"sent": 0, "truth": None}
         counts = await asyncio.to_thread(_drained, client, tally["sent"])
-        injected = datetime.fromisoformat(tally["truth"]["onset"]).astimezone(UTC)
+        injected = datetime.fromisoformat(tally["truth"]["onset"]).astimezone(UTC) if tally["truth"] else self._started
         incidents = await asyncio.to_thread(read_incidents, client, self._started)
         paged = [page.received_at for page in self._pages if page.component == FEATURE]
         outcome = Outcome(

@@ -1,6 +1,7 @@
 """Writing and reading what the scorer found: scores and incidents. Both replace by key."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from clickhouse_connect.driver.client import Client
 
@@ -25,10 +26,18 @@ def insert_incidents(client: Client, incidents: Sequence[Incident]) -> None:
         client.insert("incidents", rows, column_names=_INCIDENT)
 
 
-def read_incident_states(client: Client) -> dict[str, str]:
-    """State of every incident by id. Blocking."""
-    found = client.query("SELECT toString(incident_id), toString(state) FROM incidents FINAL")
-    return {row[0]: row[1] for row in found.result_rows}
+@dataclass(frozen=True, slots=True)
+class StoredIncident:
+    """What the store says of an incident; `onset` in Unix seconds."""
+
+    state: str
+    onset: int
+
+
+def read_incidents(client: Client) -> dict[str, StoredIncident]:
+    """Every incident by id. Blocking."""
+    found = client.query("SELECT toString(incident_id), toString(state), toUnixTimestamp(onset) FROM incidents FINAL")
+    return {row[0]: StoredIncident(row[1], int(row[2])) for row in found.result_rows}
 
 
 def read_scored_until(client: Client) -> int:

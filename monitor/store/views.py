@@ -3,10 +3,12 @@
 from monitor.windows import DIMENSIONS, WINDOW_SECONDS
 from schemas.kpis import CATALOGUE, Kpi
 from schemas.outcomes import Bit
+from schemas.telemetry import FIRST_HEARTBEAT_WITHIN
 
 _DIMENSIONS = ", ".join(DIMENSIONS)
 _REAL = f"bitAnd(mask, {Bit.SYNTHETIC}) = 0"
 _WINDOW_US = WINDOW_SECONDS * 1_000_000
+_FIRST_SECONDS = int(FIRST_HEARTBEAT_WITHIN.total_seconds())
 _OBSERVABLE_SECONDS = 7 * 86_400
 """An interval between two heartbeats is spread over its last seven days only: Kafka keeps no more, so
 nothing can have arrived before, and an emitter that started years ago does not make millions of rows."""
@@ -19,7 +21,7 @@ def view_statements() -> list[str]:
         "kpi_slices": _kpi_slices(),
         "kpi_windows": _kpi_windows(),
         "kpi_events": _kpi_events(),
-        "completeness": _completeness(),
+        "completeness": completeness(),
         "offset_audit": _OFFSET_AUDIT,
         "incident_list": "SELECT * REPLACE (toString(incident_id) AS incident_id) FROM incidents FINAL",
         "current_incidents": "SELECT * FROM incident_list WHERE state != 'resolved'",
@@ -93,7 +95,12 @@ FROM telemetry FINAL
 WHERE {_REAL}"""  # noqa: S608  # our own words
 
 
-def _completeness() -> str:
+def completeness(heartbeats: str = "1", windows: str = "1") -> str:
+    """Expected and arrived interactions per window and feature.
+
+    The arguments are conditions on the two tables, to read less: an outer condition is not pushed through
+    the window functions.
+    """
     # The running maximum makes the differences add up to the last count, in whatever order the
     # heartbeats came, however many were lost, and even when an emitter counted backwards once.
     return f"""
@@ -101,12 +108,15 @@ WITH
     counts AS (
         SELECT feature, emitter, started_at, ts, max(interactions) AS total
         FROM heartbeats
+        WHERE {heartbeats}
         GROUP BY feature, emitter, started_at, ts
     ),
     ordered AS (
         SELECT
             feature,
             toUnixTimestamp64Micro(ts) AS until_us,
+            row_number() OVER (PARTITION BY feature, emitter, started_at ORDER BY ts) = 1
+                AND ts > started_at + INTERVAL {_FIRST_SECONDS} SECOND AS only_a_mark,
             max(total) OVER (PARTITION BY feature, emitter, started_at ORDER BY ts
                              ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS so_far,
             max(total) OVER (PARTITION BY feature, emitter, started_at ORDER BY ts
@@ -122,6 +132,7 @@ WITH
                               intDiv(until_us, {_WINDOW_US}) - {_OBSERVABLE_SECONDS // WINDOW_SECONDS})),
             toUInt64(intDiv(until_us - 1, {_WINDOW_US}) + 1))) AS number
         FROM ordered
+        WHERE NOT only_a_mark
     )
 SELECT
     window_start, feature,
@@ -138,7 +149,7 @@ FROM (
     UNION ALL
     SELECT window_start, feature, 0.0 AS e, n AS a
     FROM windows
-    WHERE row_kind = 'cell' AND {_has(Bit.INTERACTION)} AND {_REAL}
+    WHERE row_kind = 'cell' AND {_has(Bit.INTERACTION)} AND {_REAL} AND {windows}
 )
 GROUP BY window_start, feature"""  # noqa: S608  # our own words
 

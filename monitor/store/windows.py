@@ -16,7 +16,7 @@ MAX_ROWS = 1_000_000
 
 _RANGE = (
     "topic", "partition", "offset_from", "offset_to", "watermark", "records", "accepted", "duplicates",
-    "dead_letters", "late", "ids_from", "ids_split", "split_at",
+    "dead_letters", "late", "skipped", "ids_from", "ids_split", "split_at",
 )  # fmt: skip
 _TYPES = {
     "row_kind": "Enum8('range' = 0, 'cell' = 1)",
@@ -30,6 +30,7 @@ _TYPES = {
     "duplicates": "UInt64",
     "dead_letters": "UInt64",
     "late": "UInt64",
+    "skipped": "UInt64",
     "ids_from": "Int64",
     "ids_split": "Int64",
     "split_at": "DateTime64(3, 'UTC')",
@@ -49,7 +50,7 @@ _BLANK: dict[str, Any] = {
 
 
 @dataclass(frozen=True, slots=True)
-class RangeRow:
+class Claim:
     """A claim: these offsets are counted. Field by field the `range` columns of the table."""
 
     topic: str
@@ -62,21 +63,25 @@ class RangeRow:
     duplicates: int
     dead_letters: int
     late: int
+    skipped: int
     ids_from: int
     ids_split: int
     split_at: datetime
 
 
-def insert_flush(
-    client: Client, flush: Sequence[tuple[RangeRow, Mapping[CellKey, Sequence[int]]]], worker: str, token: str
-) -> None:
+Flush = Sequence[tuple[Claim, Mapping[CellKey, Sequence[int]]]]
+"""Claims, each with the cells it adds."""
+
+
+def insert_flush(client: Client, flush: Flush, worker: str, token: str, written_at: datetime) -> None:
     """Claim each range and add its cells, all in one step. Blocking.
 
     A repeat with the same `token` adds nothing: an answer may be lost after the write succeeded.
     """
     columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
     for claim, cells in flush:
-        _append(columns, {"row_kind": "range"} | {name: getattr(claim, name) for name in _RANGE}, worker)
+        told = {name: getattr(claim, name) for name in _RANGE}
+        _append(columns, {"row_kind": "range", "window_start": written_at} | told, worker)
         where = {name: getattr(claim, name) for name in ("topic", "partition", "offset_from", "offset_to")}
         for (start, cut, mask), (n, weight) in cells.items():
             what = {"window_start": datetime.fromtimestamp(start, UTC), "mask": mask, "n": n, "weight": weight}
@@ -115,24 +120,39 @@ def _insert(client: Client, columns: Mapping[str, list[Any]], token: str) -> Non
     )
 
 
-def read_claims(client: Client, partitions: Sequence[tuple[str, int]]) -> dict[tuple[str, int], RangeRow]:
-    """The newest claim of each of these partitions that has one. Blocking."""
+def read_claims(
+    client: Client, partitions: Sequence[tuple[str, int]], recent: datetime
+) -> dict[tuple[str, int], Claim]:
+    """The newest claim of each of these partitions that has one. Blocking.
+
+    Looks among claims written since `recent` first, because only those are read without a scan of all.
+    """
+    found = _newest_claims(client, partitions, recent)
+    older = [partition for partition in partitions if partition not in found]
+    return found | _newest_claims(client, older, _EPOCH)
+
+
+def _newest_claims(
+    client: Client, partitions: Sequence[tuple[str, int]], since: datetime
+) -> dict[tuple[str, int], Claim]:
+    if not partitions:
+        return {}
     fields = ", ".join(f"argMax({name}, (offset_to, inserted_at))" for name in _RANGE[2:])
     found = client.query(
         f"SELECT topic, partition, {fields} FROM windows "  # noqa: S608  # column names are ours
-        "WHERE row_kind = 'range' AND (topic, partition) IN {partitions:Array(Tuple(String, UInt32))} "
-        "GROUP BY topic, partition",
-        {"partitions": list(partitions)},
+        "WHERE row_kind = 'range' AND window_start >= {since:DateTime('UTC')} "
+        "AND (topic, partition) IN {partitions:Array(Tuple(String, UInt32))} GROUP BY topic, partition",
+        {"partitions": list(partitions), "since": since},
     )
-    return {(row[0], row[1]): RangeRow(*row) for row in found.result_rows} if partitions else {}
+    return {(row[0], row[1]): Claim(*row) for row in found.result_rows}
 
 
-def read_watermarks(client: Client, topic: str) -> dict[int, float]:
-    """How far each partition is complete, in Unix seconds. Blocking."""
+def read_watermarks(client: Client, topic: str, since: datetime) -> dict[int, float]:
+    """How far each partition is complete, in Unix seconds, by claims written since then. Blocking."""
     found = client.query(
         "SELECT partition, max(watermark) FROM windows WHERE row_kind = 'range' AND topic = {topic:String} "
-        "GROUP BY partition",
-        {"topic": topic},
+        "AND window_start >= {since:DateTime('UTC')} GROUP BY partition",
+        {"topic": topic, "since": since},
     )
     return {int(partition): value.timestamp() for partition, value in found.result_rows}
 
@@ -155,11 +175,16 @@ def read_mask_counts(client: Client, start: int, end: int) -> MaskCounts:
     )
 
 
-def audit_errors(client: Client) -> int:
-    """How many partitions have a gap or an overlap in their claimed offsets. Blocking."""
+def audit_errors(client: Client, since: datetime) -> int:
+    """How many partitions have a gap or an overlap between claims written since then. Blocking.
+
+    Neighbours are compared, because in sums a gap and an overlap of one size cancel.
+    """
     found = client.query(
-        "SELECT count() FROM (SELECT topic, partition FROM windows "
-        "WHERE row_kind = 'range' AND offset_to >= offset_from GROUP BY topic, partition "
-        "HAVING sum(offset_to - offset_from + 1) != max(offset_to) + 1 - min(offset_from))"
+        "SELECT uniqExact(topic, partition) FROM (SELECT topic, partition, offset_from, "
+        "lagInFrame(offset_to, 1, offset_from - 1) OVER (PARTITION BY topic, partition ORDER BY offset_from, offset_to "
+        "ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW) AS before FROM windows WHERE row_kind = 'range' "
+        "AND window_start >= {since:DateTime('UTC')} AND offset_to >= offset_from) WHERE offset_from != before + 1",
+        {"since": since},
     )
     return int(found.result_rows[0][0])

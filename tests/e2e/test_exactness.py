@@ -14,7 +14,7 @@ from tests.e2e.ask import ask
 from tests.e2e.processes import Workers, wait_until
 
 RECORDS = 20_000
-KILLS = 4
+KILLS = (signal.SIGKILL, signal.SIGTERM, signal.SIGKILL, signal.SIGTERM, signal.SIGKILL)
 COUNT = "SELECT sum(records) AS n FROM windows WHERE row_kind = 'range' AND topic = 'ai.telemetry'"
 
 
@@ -68,12 +68,13 @@ def test_killed_workers_lose_nothing_and_count_nothing_twice(workers: Workers) -
     sent = records(seed=5)
     worker = workers.start(FLUSH_INTERVAL="0.1")
     with sender(workers.broker, "test") as out:
-        for part in range(KILLS):
-            for emitter, value in sent[part * RECORDS // KILLS : (part + 1) * RECORDS // KILLS]:
+        for number, kill in enumerate(KILLS):
+            part = len(sent) // len(KILLS)
+            for emitter, value in sent[number * part : (number + 1) * part]:
                 out.send("ai.telemetry", value, emitter)
             out.flush()
             time.sleep(chance.uniform(0.5, 4.0))  # somewhere between joining the group and having stored it all
-            worker.send_signal(signal.SIGKILL)
+            worker.send_signal(kill)
             worker.wait()
             worker = workers.start(FLUSH_INTERVAL="0.1")
     wait_until(lambda: "Worker ready" in workers.log(), 30, "a worker is ready")

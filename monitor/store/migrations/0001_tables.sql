@@ -75,7 +75,7 @@ CREATE TABLE heartbeats (
     inserted_at DateTime('UTC') DEFAULT now('UTC')
 )
 ENGINE = ReplacingMergeTree
-ORDER BY (feature, emitter, started_at, ts)
+ORDER BY (toStartOfHour(ts), feature, emitter, started_at, ts, topic, partition, offset)
 TTL inserted_at + INTERVAL 400 DAY;
 
 -- The truth. One INSERT is one flush: a 'range' row claims the offsets, 'cell' rows hold what they add.
@@ -92,10 +92,11 @@ CREATE TABLE windows (
     duplicates UInt64,
     dead_letters UInt64,
     late UInt64,
+    skipped UInt64 COMMENT 'offsets Kafka had no record for: expired, compacted, or transaction markers',
     ids_from Int64 COMMENT 'first offset whose event ids are remembered',
     ids_split Int64 COMMENT 'first offset of the younger half of the memory',
     split_at DateTime64(3, 'UTC') COMMENT 'Kafka record time at the split',
-    window_start DateTime('UTC'),
+    window_start DateTime('UTC') COMMENT 'of a range row: when it was written, for pruning',
     feature LowCardinality(String),
     model LowCardinality(String),
     prompt_version LowCardinality(String),
@@ -116,7 +117,7 @@ CREATE TABLE windows (
 )
 ENGINE = MergeTree
 ORDER BY (row_kind, window_start, feature, topic, partition)
-TTL window_start + INTERVAL 400 DAY DELETE WHERE row_kind = 'cell'
+TTL window_start + INTERVAL 400 DAY
 SETTINGS non_replicated_deduplication_window = 10000;
 
 CREATE TABLE changes (

@@ -1,0 +1,70 @@
+"""One flush onto its way, in the order that makes it exact, with patience for a store that is briefly away."""
+
+import asyncio
+import uuid
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
+from typing import TypeVar
+
+from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.exceptions import ClickHouseError
+
+from monitor.clock import Clock, Timer, monotonic, now
+from monitor.counting import Counting
+from monitor.errors import StoreUnavailableError
+from monitor.intake import Pending
+from monitor.store import events as event_rows
+from monitor.store import windows as window_rows
+from schemas.dead_letter import DeadLetter
+
+T = TypeVar("T")
+
+SendLetter = Callable[[DeadLetter], Awaitable[Awaitable[object]]]
+"""Hands a dead letter to the producer; the inner awaitable is done when the broker has it."""
+
+_BACKOFF = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0)
+"""Seconds between tries of one statement; half a minute in all."""
+
+
+class Writer:
+    """Writes flushes as `worker`. One at a time: the caller holds the lock."""
+
+    def __init__(
+        self,
+        client: Client,
+        counting: Counting,
+        send_letter: SendLetter,
+        worker: str,
+        time: tuple[Clock, Timer] = (now, monotonic),
+    ) -> None:
+        self._client = client
+        self._counting = counting
+        self._send_letter = send_letter
+        self._worker = worker
+        self._clock, self._timer = time
+
+    async def write(self, pendings: Sequence[Pending], flush: window_rows.Flush) -> None:
+        """Store it: dead letters, then rows, then the claims. Raises StoreUnavailableError after half a minute."""
+        sent = [await self._send_letter(letter) for pending in pendings for letter in pending.letters]
+        await asyncio.gather(*sent)  # a claimed offset's dead letter must exist
+        started = self._timer()
+        for table in sorted({table for pending in pendings for table in pending.lines}):
+            rows = [row for pending in pendings for row in pending.lines.get(table, ())]
+            await self.patiently(partial(event_rows.insert_rows, self._client, table, rows))
+        token = uuid.uuid4().hex
+        written_at = self._clock()
+        await self.patiently(partial(window_rows.insert_flush, self._client, flush, self._worker, token, written_at))
+        self._counting.stored(self._timer() - started, self._clock())
+
+    async def patiently(self, statement: Callable[[], T]) -> T:
+        """Run a blocking statement in a thread, again and again while the store is away."""
+        for pause in _BACKOFF:
+            try:
+                return await asyncio.to_thread(statement)
+            except (ClickHouseError, OSError):
+                self._counting.refused()
+                await asyncio.sleep(pause)
+        try:
+            return await asyncio.to_thread(statement)
+        except (ClickHouseError, OSError) as error:
+            raise StoreUnavailableError(f"the store did not answer for {sum(_BACKOFF):.0f} s") from error
