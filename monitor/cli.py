@@ -57,6 +57,8 @@ def worker() -> None:
     from monitor.worker import run  # noqa: PLC0415  # faust takes half a second to import
 
     chosen = settings_module.load()
+    logging.getLogger("kafka").setLevel(logging.WARNING)  # kafka-python tells every connection
+    logging.getLogger("aiokafka").setLevel(logging.INFO)  # at debug it logs the beginning of what it fetched
     logging.basicConfig(level=chosen.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     run(chosen)
 

@@ -1,6 +1,7 @@
 """Runs the scorer beside the ingest: once a second over what closed, into the store and the gauges."""
 
 import logging
+import threading
 from collections.abc import Iterable
 from datetime import timedelta
 
@@ -26,6 +27,10 @@ _LONGEST = 7 * 24 * 3600
 log = logging.getLogger("vigil.scoring")
 
 
+class _StoppedError(Exception):
+    """The process ends; what was not scored is scored by the next one."""
+
+
 class Scorekeeper:
     """One worker's share of the scoring: the features that hash to the partitions it owns."""
 
@@ -39,6 +44,7 @@ class Scorekeeper:
         self._partitions = 0
         self._scorer: Scorer | None = None
         self._unsent = Findings()
+        self._stop = threading.Event()
 
     def own(self, owned: Iterable[int], partitions: int) -> None:
         """Which partitions of the telemetry topic are ours, of how many. A change begins anew from the store."""
@@ -55,6 +61,8 @@ class Scorekeeper:
             return
         try:
             self._advance()
+        except _StoppedError:
+            return
         except (ClickHouseError, OSError) as error:
             raise StoreUnavailableError("the store does not answer the scorer") from error
 
@@ -72,6 +80,7 @@ class Scorekeeper:
             self._tell(scorer)
             if scorer.until >= end:
                 return
+            self._go_on()
             self._unsent.add(scorer.advance(self._client, end))
 
     def _warm(self, start: int, end: int) -> Scorer:
@@ -87,6 +96,7 @@ class Scorekeeper:
         end = min(scored, end) if scored > start else end
         scorer, found = Scorer(self._settings.budget_windows, start, self._owns), Findings()
         while scorer.until < end:
+            self._go_on()
             found.add(scorer.advance(self._client, end))
         latest = {incident.incident_id: incident for incident in found.incidents}
         news = [one for one in latest.values() if _is_news(one, known.get(one.incident_id))]
@@ -97,6 +107,14 @@ class Scorekeeper:
         windows = (end - start) // WINDOW_SECONDS
         log.info("scoring %d features, warm from %d windows", len(scorer.series.features), windows)
         return scorer
+
+    def stop(self) -> None:
+        """Make a tick that runs in another thread end soon; a warm-up can take minutes. For good."""
+        self._stop.set()
+
+    def _go_on(self) -> None:
+        if self._stop.is_set():
+            raise _StoppedError
 
     def audit(self) -> None:
         """Check the claimed offsets for gaps and overlaps. Blocking; raises StoreUnavailableError."""

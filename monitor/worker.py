@@ -38,6 +38,8 @@ log = logging.getLogger("vigil.worker")
 _READ = (TELEMETRY_TOPIC, CHANGES_TOPIC, REVIEWS_TOPIC)
 _SCORE_EVERY = 1.0
 _AUDIT_EVERY = 30
+_STORE_PATIENCE = 20.0
+"""Seconds a worker waits for a `vigil sql` that has the embedded store open, or for its predecessor to end."""
 _UNHEALTHY_AFTER = 60.0
 T = TypeVar("T")
 
@@ -93,6 +95,12 @@ class Worker:
         await or_die(self._score_for_ever())
 
     async def _score_for_ever(self) -> None:
+        try:
+            await self._score_each_second()
+        finally:
+            self.scorekeeper.stop()  # a thread cannot be cancelled
+
+    async def _score_each_second(self) -> None:
         ticks = 0
         while not self.app.should_stop:
             await asyncio.sleep(_SCORE_EVERY)
@@ -175,7 +183,7 @@ def run(settings: Settings) -> None:
     password = settings.password()
     with ExitStack() as stack:
         embedded = is_embedded(settings.store)
-        hold = stack.enter_context(Hold(embedded_path(settings.store))) if embedded else None
+        hold = stack.enter_context(Hold(embedded_path(settings.store), _STORE_PATIENCE)) if embedded else None
         client = connect(settings.store, password)
         migrate(client)
         worker = Worker(settings, client, connect(settings.store, password), hold)

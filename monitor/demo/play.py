@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from subprocess import run
+from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
@@ -133,7 +134,7 @@ class Play:
 
     async def _count(self, client: Client) -> Outcome:
         status = self._cast.status_file  # there is none when the curtain fell before the first event
-        tally = json.loads(status.read_text()) if status.exists() else {"sent": 0, "truth": None}
+        tally: dict[str, Any] = json.loads(status.read_text()) if status.exists() else {"sent": 0, "truth": None}
         counts = await asyncio.to_thread(_drained, client, tally["sent"])
         injected = datetime.fromisoformat(tally["truth"]["onset"]).astimezone(UTC) if tally["truth"] else self._started
         incidents = await asyncio.to_thread(read_incidents, client, self._started)

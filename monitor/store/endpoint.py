@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import time
 import weakref
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from monitor.clock import monotonic
 from monitor.errors import UserError
 from monitor.store.client import connect, embedded_path, is_embedded, redacted
 
@@ -32,8 +34,11 @@ class Endpoint:
 class Hold:
     """The exclusive right to open an embedded store. A context manager; the kernel frees it when the process ends."""
 
-    def __init__(self, path: Path) -> None:
-        """Take it, or raise UserError that names the holder. Makes the directory when there is none."""
+    def __init__(self, path: Path, patience: float = 0.0) -> None:
+        """Take it, waiting `patience` seconds at most, or raise UserError that names the holder.
+
+        Makes the directory when there is none.
+        """
         self.path = path
         try:
             path.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -42,18 +47,24 @@ class Hold:
             raise UserError(
                 f"cannot write to {path} ({error.strerror}); point VIGIL_STORE to a directory of yours"
             ) from error
-        try:
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        if not self._locked(monotonic() + patience):
             pid = os.read(self._descriptor, 32).decode(errors="replace").strip() or "unknown"
             os.close(self._descriptor)
             self._descriptor = -1
-            raise UserError(
-                f"process {pid} holds the store {path}; stop it first, or use another VIGIL_STORE"
-            ) from None
+            raise UserError(f"process {pid} holds the store {path}; stop it first, or use another VIGIL_STORE")
         os.ftruncate(self._descriptor, 0)
         os.pwrite(self._descriptor, f"{os.getpid()}\n".encode(), 0)
         (path / ENDPOINT).unlink(missing_ok=True)  # whoever wrote it is gone
+
+    def _locked(self, give_up: float) -> bool:
+        while True:
+            try:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return True
+            except BlockingIOError:
+                if monotonic() >= give_up:
+                    return False
+                time.sleep(0.1)
 
     def publish(self, url: str, reader_token: str) -> None:
         """Tell other processes of this user where the front is."""

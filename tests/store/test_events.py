@@ -27,7 +27,7 @@ BATCH = 250
 
 
 def documents(topic: Topic, examples: int) -> list[messages.Document]:
-    """Valid messages by chance, each with an event id of its own; of heartbeats the store keeps one for each time."""
+    """Valid messages by chance, each with an event id of its own."""
     found: dict[str, messages.Document] = {}
 
     @settings(
@@ -38,8 +38,10 @@ def documents(topic: Topic, examples: int) -> list[messages.Document]:
     def collect(document: messages.Document) -> None:
         if document["event_id"] in found:
             document = document | {"event_id": f"repeated-{len(found)}"}
-        if document.get("kind") == "heartbeat":
-            document = document | {"emitter": f"emitter-{len(found)}"}
+        if document.get("kind") == "heartbeat":  # nobody starts after it has counted
+            document = document | {
+                "started_at": min(document["ts"], document["started_at"], key=lambda text: str(text)[:19])
+            }
         found[document["event_id"]] = document
 
     collect()
