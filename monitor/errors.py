@@ -9,5 +9,9 @@ class StoreUnavailableError(Exception):
     """The store did not take it, and may later: keep it, wait, try again."""
 
 
+class FencedError(Exception):
+    """Somebody else has counted what this process holds: stop at once, and let the store say where to go on."""
+
+
 class TopicShrankError(UserError):
     """The topic ends before an offset that was already counted: it was deleted, or the broker lost it."""

@@ -66,6 +66,7 @@ class Ingest:
         self._ends: dict[TP, End] = {}
         self._claimed_window: dict[TP, int] = {}
         self._flushed_at = self._timer()
+        self._busy = 0
         self.partitions: dict[TP, Partition] = {}
 
     async def take(self, batch: Batch, ack: Ack) -> None:
@@ -92,6 +93,7 @@ class Ingest:
             await self._written()
             self._tick()
             pending = {tp: self._detach(tp) for tp in self.partitions if self._has_news(tp)}
+            self._busy = sum(held.tally.records > 0 for held, _ in pending.values())
             if pending:
                 acks, self._acks = self._acks, []
                 # A task of its own: what is detached must be stored even if our caller is cancelled.
@@ -105,8 +107,7 @@ class Ingest:
             self._writing = None
 
     async def _store(self, pending: Mapping[TP, tuple[Pending, Claim]], acks: list[Ack]) -> None:
-        flush = [(claim, held.cells.counts) for held, claim in pending.values()]
-        await self._writer.write([held for held, _ in pending.values()], flush)
+        await self._writer.write(list(pending.values()))
         for ack in acks:
             ack()
 
@@ -150,6 +151,10 @@ class Ingest:
                     "counted: it was recreated or truncated; use a new store, or a new topic"
                 )
             self._counting.lag(tp.topic, tp.partition, end.offset - partition.next_offset)
+
+    def pause(self) -> float:
+        """Seconds until the next flush is due: many busy partitions are written less often, as a store likes it."""
+        return max(self._settings.flush_interval, self._busy / self._settings.inserts_per_second)
 
     def stalled_for(self) -> float:
         """Seconds since the last flush that went through, or that had nothing to do."""

@@ -38,6 +38,9 @@ class Settings(BaseSettings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
 
     flush_interval: Seconds = Field(0.5, description="Seconds between two writes to the store.")
+    inserts_per_second: Annotated[float, Field(gt=0.0)] = Field(
+        8.0, description="Claims written per second at most, one per busy partition and flush; stretches the interval."
+    )
     flush_rows: Annotated[int, Field(ge=1, le=500_000)] = Field(
         200_000, description="Rows after which a write does not wait; bounds memory."
     )

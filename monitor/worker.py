@@ -79,7 +79,7 @@ class Worker:
     async def _flush(self) -> None:
         try:
             while not self.app.should_stop:
-                await asyncio.sleep(self.settings.flush_interval)
+                await asyncio.sleep(self.ingest.pause())
                 await or_die(self._flush_once())
         finally:
             await or_die(self.ingest.flush())

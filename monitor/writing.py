@@ -11,10 +11,10 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from monitor.clock import Clock, Timer, monotonic, now
 from monitor.counting import Counting
-from monitor.errors import StoreUnavailableError
+from monitor.errors import FencedError, StoreUnavailableError
 from monitor.intake import Pending
 from monitor.store import events as event_rows
-from monitor.store import windows as window_rows
+from monitor.store.windows import Claim, Stamp, insert_claim, insert_idle_claims, read_flushes
 from schemas.dead_letter import DeadLetter
 
 T = TypeVar("T")
@@ -43,18 +43,36 @@ class Writer:
         self._worker = worker
         self._clock, self._timer = time
 
-    async def write(self, pendings: Sequence[Pending], flush: window_rows.Flush) -> None:
-        """Store it: dead letters, then rows, then the claims. Raises StoreUnavailableError after half a minute."""
+    async def write(self, flush: Sequence[tuple[Pending, Claim]]) -> None:
+        """Store it: dead letters, then rows, then the claims.
+
+        Raises StoreUnavailableError after half a minute, and FencedError when another worker has counted
+        some of it.
+        """
+        pendings = [pending for pending, _ in flush]
         sent = [await self._send_letter(letter) for pending in pendings for letter in pending.letters]
         await asyncio.gather(*sent)  # a claimed offset's dead letter must exist
         started = self._timer()
         for table in sorted({table for pending in pendings for table in pending.lines}):
             rows = [row for pending in pendings for row in pending.lines.get(table, ())]
             await self.patiently(partial(event_rows.insert_rows, self._client, table, rows))
-        token = uuid.uuid4().hex
-        written_at = self._clock()
-        await self.patiently(partial(window_rows.insert_flush, self._client, flush, self._worker, token, written_at))
+        await self._claim(flush, Stamp(self._worker, uuid.uuid4().hex, self._clock()))
         self._counting.stored(self._timer() - started, self._clock())
+
+    async def _claim(self, flush: Sequence[tuple[Pending, Claim]], stamp: Stamp) -> None:
+        idle = [claim for _, claim in flush if claim.offset_to < claim.offset_from]
+        if idle:
+            await self.patiently(partial(insert_idle_claims, self._client, idle, stamp))
+        real = [(pending, claim) for pending, claim in flush if claim.offset_to >= claim.offset_from]
+        for pending, claim in real:
+            await self.patiently(partial(insert_claim, self._client, claim, pending.cells.counts, stamp))
+        if real:
+            claims = [claim for _, claim in real]
+            stored = await self.patiently(partial(read_flushes, self._client, claims, stamp))
+            wanted = {(c.topic, c.partition, c.offset_from, c.offset_to, stamp.flush) for c in claims}
+            if stored != wanted:
+                topic, partition, offset, *_ = sorted(stored ^ wanted)[0]
+                raise FencedError(f"another worker has counted {topic}/{partition} from offset {offset} on")
 
     async def patiently(self, statement: Callable[[], T]) -> T:
         """Run a blocking statement in a thread, again and again while the store is away."""

@@ -1,5 +1,7 @@
 """A real store for every test that wants one. chDB allows one path per process, hence one for the session."""
 
+import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,6 +10,9 @@ from clickhouse_connect.driver.client import Client
 
 from monitor.store.client import connect
 from monitor.store.migrate import migrate
+
+os.environ["TZ"] = "Asia/Kathmandu"  # whoever forgets a zone is wrong by five hours and three quarters
+time.tzset()
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,7 @@ from faust.types import TP
 
 from monitor.batch import Batch
 from monitor.counting import Counting
-from monitor.errors import StoreUnavailableError, TopicShrankError
+from monitor.errors import FencedError, StoreUnavailableError, TopicShrankError
 from monitor.ingest import End, Ingest
 from monitor.metrics import Metrics
 from monitor.settings import load
@@ -227,5 +227,42 @@ def test_a_record_time_beyond_the_calendar_is_no_poison(store: Client) -> None:
         await bench.ingest.flush()
         assert bench.counted() == 2
         assert await Bench(store).start() == 2
+
+    run(scene)
+
+
+def test_a_worker_that_was_paused_while_another_took_over_is_fenced(store: Client) -> None:
+    async def scene() -> None:
+        paused, successor = Bench(store), Bench(store)
+        await paused.start()
+        await paused.take(0, 10)  # and here it stops for a minute
+        await successor.start()
+        await successor.take(0, 25)
+        await successor.ingest.flush()
+        with pytest.raises(FencedError, match=r"ai\.telemetry/0 from offset 0"):
+            await paused.ingest.flush()
+        assert successor.counted() == 25
+        assert paused.acked == []
+        await successor.take(25, 5)
+        await successor.ingest.flush()
+        assert successor.ranges() == [(0, 24, 25, 0), (25, 29, 5, 0)]
+
+    run(scene)
+
+
+def test_a_dead_workers_insert_that_arrives_late_fences_its_successor(store: Client) -> None:
+    """The store may finish a request whose sender was killed, after the successor has read where to start."""
+
+    async def scene() -> None:
+        dead, successor = Bench(store), Bench(store)
+        await dead.start()
+        await dead.take(0, 10)
+        await successor.start()
+        await dead.ingest.flush()
+        await successor.take(0, 25)
+        with pytest.raises(FencedError):
+            await successor.ingest.flush()
+        assert successor.counted() == 10
+        assert await Bench(store).start() == 10
 
     run(scene)

@@ -12,7 +12,7 @@ from monitor.errors import StoreUnavailableError
 from monitor.metrics import Metrics
 from monitor.scorekeeper import Scorekeeper
 from monitor.settings import load
-from monitor.store.windows import Claim, insert_cells, insert_flush
+from monitor.store.windows import Claim, Stamp, insert_cells, insert_idle_claims
 from monitor.windows import DIMENSIONS
 from schemas.outcomes import Bit
 
@@ -45,7 +45,7 @@ def claim(store: Client, window: int) -> None:
     """Everything before this window is complete, in all four partitions."""
     mark = datetime.fromtimestamp(START + 10 * window, UTC)
     rows = [Claim("ai.telemetry", number, window, window, mark, 1, 1, 0, 0, 0, 0, 0, 0, mark) for number in range(4)]
-    insert_flush(store, [(row, {}) for row in rows], "test", f"claim-{window}", WATCHED)
+    insert_idle_claims(store, rows, Stamp("test", f"claim-{window}", WATCHED))
 
 
 def keeper(store: Client) -> tuple[Scorekeeper, Metrics]:
@@ -113,7 +113,7 @@ def test_windows_wait_until_every_partition_is_past_them(store: Client) -> None:
     fill(store, 0, [0.04] * 20, seed=1)
     mark = datetime.fromtimestamp(START + 200, UTC)
     row = Claim("ai.telemetry", 0, 1, 1, mark, 1, 1, 0, 0, 0, 0, 0, 0, mark)
-    insert_flush(store, [(row, {})], "test", "one", WATCHED)
+    insert_idle_claims(store, [row], Stamp("test", "one", WATCHED))
     scorer, metrics = keeper(store)
     scorer.tick()
     assert metrics.registry.get_sample_value("vigil_scored_until_timestamp_seconds") == 0

@@ -34,9 +34,14 @@ def connect(dsn: str, password: str = "") -> Client:
     try:
         if is_embedded(dsn):
             embedded_path(dsn).mkdir(parents=True, exist_ok=True, mode=0o700)
-            return clickhouse_connect.get_client(dsn=dsn, settings=SETTINGS)
+            return clickhouse_connect.get_client(dsn=dsn, settings=SETTINGS, tz_mode="aware")
         return clickhouse_connect.get_client(
-            dsn=dsn, settings=SETTINGS, autogenerate_session_id=False, compress="lz4", password=password
+            dsn=dsn,
+            settings=SETTINGS,
+            tz_mode="aware",
+            autogenerate_session_id=False,
+            compress="lz4",
+            password=password,
         )
     except (ClickHouseError, OSError, ImportError) as error:
         raise UserError(f"cannot open the store {redacted(dsn)}: {_short(error)}; is VIGIL_STORE right?") from error

@@ -122,7 +122,7 @@ def open_reader(dsn: str, password: str = "") -> Client:
         return _over_http(endpoint)
     try:
         # Without settings of ours: in read-only mode the engine refuses every one of them.
-        client = clickhouse_connect.get_client(dsn=dsn)
+        client = clickhouse_connect.get_client(dsn=dsn, tz_mode="aware")
         client.command("SET readonly = 1")
     except (ClickHouseError, OSError, ImportError) as error:
         hold.release()
@@ -165,6 +165,7 @@ def _over_http(endpoint: Endpoint) -> Client:
             username="default",
             password=endpoint.reader_token,
             autogenerate_session_id=False,
+            tz_mode="aware",
         )
     except (ClickHouseError, OSError) as error:
         raise UserError(f"process {endpoint.pid} holds the store but does not answer; wait, or stop it") from error

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
@@ -14,39 +14,30 @@ from monitor.windows import DIMENSIONS, CellKey
 MAX_ROWS = 1_000_000
 """Beyond this the engine may split an INSERT into several parts, and it would not be atomic."""
 
-_RANGE = (
-    "topic", "partition", "offset_from", "offset_to", "watermark", "records", "accepted", "duplicates",
-    "dead_letters", "late", "skipped", "ids_from", "ids_split", "split_at",
+_PLACE = ("topic", "partition", "offset_from", "offset_to")
+_CLAIM = (
+    "watermark", "records", "accepted", "duplicates", "dead_letters", "late", "skipped", "ids_from", "ids_split",
+    "split_at",
 )  # fmt: skip
-_TYPES = {
-    "row_kind": "Enum8('range' = 0, 'cell' = 1)",
-    "topic": "LowCardinality(String)",
-    "partition": "UInt32",
-    "offset_from": "Int64",
-    "offset_to": "Int64",
-    "watermark": "DateTime64(3, 'UTC')",
-    "records": "UInt64",
-    "accepted": "UInt64",
-    "duplicates": "UInt64",
-    "dead_letters": "UInt64",
-    "late": "UInt64",
-    "skipped": "UInt64",
-    "ids_from": "Int64",
-    "ids_split": "Int64",
-    "split_at": "DateTime64(3, 'UTC')",
-    "window_start": "DateTime('UTC')",
-    **dict.fromkeys(DIMENSIONS, "LowCardinality(String)"),
-    "tenant": "String",
-    "mask": "UInt64",
-    "n": "UInt64",
-    "weight": "UInt64",
-    "worker": "LowCardinality(String)",
+_CELL = (*DIMENSIONS, "mask", "n", "weight")
+COLUMNS = ("row_kind", *_PLACE, *_CLAIM, "flush", "window_start", *_CELL, "worker")
+"""The order of the fields of a row, here and in the text that is sent."""
+_NO_CLAIM = "\t".join("0" for _ in _CLAIM) + "\t"
+_NO_CELL = "\t" * (len(DIMENSIONS) - 1) + "\t0\t0\t0"
+_SETTINGS = {
+    "insert_deduplicate": 1,
+    "date_time_input_format": "basic",  # Unix seconds
+    "input_format_parallel_parsing": 0,  # it would cut the text into several blocks, hence parts
+    "max_insert_block_size": 2 * MAX_ROWS,
+    "min_insert_block_size_rows": 2 * MAX_ROWS,
+    "min_insert_block_size_bytes": 2**32,
 }
-COLUMNS = tuple(_TYPES)
+_CONTEST = timedelta(days=1)
+"""Two workers that claim from one offset do so within this time."""
 _EPOCH = datetime.fromtimestamp(0, UTC)
-_BLANK: dict[str, Any] = {
-    name: "" if "String" in kind else _EPOCH if "DateTime" in kind else 0 for name, kind in _TYPES.items()
-}
+
+
+_TAB = "\t".join
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,54 +60,83 @@ class Claim:
     split_at: datetime
 
 
-Flush = Sequence[tuple[Claim, Mapping[CellKey, Sequence[int]]]]
-"""Claims, each with the cells it adds."""
+@dataclass(frozen=True, slots=True)
+class Stamp:
+    """Who writes, in which flush, and when."""
+
+    worker: str
+    flush: str
+    written_at: datetime
 
 
-def insert_flush(client: Client, flush: Flush, worker: str, token: str, written_at: datetime) -> None:
-    """Claim each range and add its cells, all in one step. Blocking.
+def insert_claim(client: Client, claim: Claim, cells: Mapping[CellKey, Sequence[int]], stamp: Stamp) -> None:
+    """Claim a range and add its cells, in one step. Blocking.
 
-    A repeat with the same `token` adds nothing: an answer may be lost after the write succeeded.
+    The deduplication token names where the range begins, so of all claims that begin there the store
+    takes one: a retry whose answer was lost adds nothing, and neither does a worker that was paused while
+    another took over. It is not told so; `read_flushes` tells it.
     """
-    columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
-    for claim, cells in flush:
-        told = {name: getattr(claim, name) for name in _RANGE}
-        _append(columns, {"row_kind": "range", "window_start": written_at} | told, worker)
-        where = {name: getattr(claim, name) for name in ("topic", "partition", "offset_from", "offset_to")}
-        for (start, cut, mask), (n, weight) in cells.items():
-            what = {"window_start": datetime.fromtimestamp(start, UTC), "mask": mask, "n": n, "weight": weight}
-            _append(columns, {"row_kind": "cell"} | where | what | dict(zip(DIMENSIONS, cut, strict=True)), worker)
-    _insert(client, columns, token)
+    where = "\t".join(str(getattr(claim, name)) for name in _PLACE)
+    before, after = f"cell\t{where}\t{_NO_CLAIM}\t", f"\t{stamp.worker}"
+    lines = [_claim_line(claim, stamp)]
+    lines += [
+        f"{before}{start}\t{_TAB(cut)}\t{mask}\t{n}\t{weight}{after}"
+        for (start, cut, mask), (n, weight) in cells.items()
+    ]
+    _insert(client, lines, f"{claim.topic}/{claim.partition}/{claim.offset_from}")
+
+
+def insert_idle_claims(client: Client, claims: Sequence[Claim], stamp: Stamp) -> None:
+    """Move the watermarks of partitions without records. They claim no offset. Blocking."""
+    _insert(client, [_claim_line(claim, stamp) for claim in claims], stamp.flush)
+
+
+def _claim_line(claim: Claim, stamp: Stamp) -> str:
+    told = "\t".join(_text(getattr(claim, name)) for name in (*_PLACE, *_CLAIM))
+    return f"range\t{told}\t{stamp.flush}\t{int(stamp.written_at.timestamp())}\t{_NO_CELL}\t{stamp.worker}"
+
+
+def _text(value: object) -> str:
+    return f"{value.timestamp():.3f}" if isinstance(value, datetime) else str(value)
+
+
+def read_flushes(client: Client, claims: Sequence[Claim], stamp: Stamp) -> set[tuple[str, int, int, int, str]]:
+    """(topic, partition, offset_from, offset_to, flush) of every stored claim that begins where one of these does.
+
+    Blocking.
+    """
+    found = client.query(
+        "SELECT topic, partition, offset_from, offset_to, flush FROM windows WHERE row_kind = 'range' "
+        "AND window_start >= {since:DateTime('UTC')} AND offset_to >= offset_from "
+        "AND (topic, partition, offset_from) IN {begins:Array(Tuple(String, UInt32, Int64))}",
+        {
+            "since": stamp.written_at - _CONTEST,
+            "begins": [(claim.topic, claim.partition, claim.offset_from) for claim in claims],
+        },
+    )
+    return {(row[0], int(row[1]), int(row[2]), int(row[3]), row[4]) for row in found.result_rows}
 
 
 def insert_cells(client: Client, topic: str, cells: Mapping[str, Sequence[Any]], worker: str, token: str) -> None:
-    """Add cells that no Kafka offset stands for, such as simulated history. Blocking."""
-    size = len(cells["n"])
-    columns: dict[str, list[Any]] = {
-        name: list(cells[name]) if name in cells else [_BLANK[name]] * size for name in COLUMNS
-    }
-    columns["row_kind"], columns["topic"], columns["worker"] = ["cell"] * size, [topic] * size, [worker] * size
-    columns["window_start"] = [datetime.fromtimestamp(start, UTC) for start in cells["window_start"]]
-    _insert(client, columns, token)
+    """Add cells that no Kafka offset stands for, such as simulated history. Blocking.
+
+    `cells` are parallel columns: window_start in Unix seconds, the DIMENSIONS, mask, n and weight.
+    """
+    before = f"cell\t{topic}\t0\t0\t0\t{_NO_CLAIM}\t"
+    rows = zip(cells["window_start"], *(cells[name] for name in _CELL), strict=True)
+    _insert(client, [before + _TAB(map(str, row)) + "\t" + worker for row in rows], token)
 
 
-def _append(columns: dict[str, list[Any]], row: Mapping[str, Any], worker: str) -> None:
-    for name, column in columns.items():
-        column.append(row.get(name, _BLANK[name]))
-    columns["worker"][-1] = worker
-
-
-def _insert(client: Client, columns: Mapping[str, list[Any]], token: str) -> None:
-    rows = len(columns["n"])
-    if rows > MAX_ROWS:
-        raise ValueError(f"{rows} rows in one flush are not atomic; at most {MAX_ROWS} are")
-    client.insert(
+def _insert(client: Client, lines: Sequence[str], token: str) -> None:
+    # Text, because it is the cheapest to build: identifiers hold no tab, no backslash and no line end.
+    if len(lines) > MAX_ROWS:
+        raise ValueError(f"{len(lines)} rows in one flush are not atomic; at most {MAX_ROWS} are")
+    client.raw_insert(
         "windows",
-        list(columns.values()),
         column_names=COLUMNS,
-        column_type_names=list(_TYPES.values()),
-        column_oriented=True,
-        settings={"insert_deduplication_token": token, "insert_deduplicate": 1},
+        insert_block="\n".join(lines).encode(),
+        fmt="TabSeparated",
+        settings=_SETTINGS | {"insert_deduplication_token": token},
     )
 
 
@@ -137,24 +157,42 @@ def _newest_claims(
 ) -> dict[tuple[str, int], Claim]:
     if not partitions:
         return {}
-    fields = ", ".join(f"argMax({name}, (offset_to, inserted_at))" for name in _RANGE[2:])
+    fields = ", ".join(f"argMax({_number(name)}, (offset_to, inserted_at))" for name in (*_PLACE[2:], *_CLAIM))
     found = client.query(
         f"SELECT topic, partition, {fields} FROM windows "  # noqa: S608  # column names are ours
         "WHERE row_kind = 'range' AND window_start >= {since:DateTime('UTC')} "
         "AND (topic, partition) IN {partitions:Array(Tuple(String, UInt32))} GROUP BY topic, partition",
         {"partitions": list(partitions), "since": since},
     )
-    return {(row[0], row[1]): Claim(*row) for row in found.result_rows}
+    names = (*_PLACE, *_CLAIM)
+    claims = [
+        Claim(**{n: _time(v) if n in _TIMES else v for n, v in zip(names, row, strict=True)})
+        for row in found.result_rows
+    ]
+    return {(claim.topic, claim.partition): claim for claim in claims}
+
+
+_TIMES = ("watermark", "split_at")
+
+
+def _number(name: str) -> str:
+    # The client hands times out without a zone, and what it does to them depends on this machine's.
+    return f"toUnixTimestamp64Milli({name})" if name in _TIMES else name
+
+
+def _time(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000.0, UTC)
 
 
 def read_watermarks(client: Client, topic: str, since: datetime) -> dict[int, float]:
     """How far each partition is complete, in Unix seconds, by claims written since then. Blocking."""
     found = client.query(
-        "SELECT partition, max(watermark) FROM windows WHERE row_kind = 'range' AND topic = {topic:String} "
-        "AND window_start >= {since:DateTime('UTC')} GROUP BY partition",
+        "SELECT partition, toUnixTimestamp64Milli(max(watermark)) FROM windows "
+        "WHERE row_kind = 'range' AND topic = {topic:String} AND window_start >= {since:DateTime('UTC')} "
+        "GROUP BY partition",
         {"topic": topic, "since": since},
     )
-    return {int(partition): value.timestamp() for partition, value in found.result_rows}
+    return {int(partition): int(value) / 1000.0 for partition, value in found.result_rows}
 
 
 def read_mask_counts(client: Client, start: int, end: int) -> MaskCounts:

@@ -62,7 +62,7 @@ def test_when_did_it_start(store: Client) -> None:
     rows = ask(store, "when_did_it_start", feature="chat", kpi="refusal_rate", **span_of)
     assert len(rows) == 5
     first = rows[0]
-    assert abs(first["onset"] - at(ONSET).replace(tzinfo=None)) <= timedelta(seconds=20)
+    assert abs(first["onset"] - at(ONSET)) <= timedelta(seconds=20)
     assert first["rate_before"] == pytest.approx(0.02, abs=0.004)
     assert first["rate_after"] == pytest.approx(0.16, abs=0.01)
     assert first["log_likelihood_ratio"] > 100

@@ -42,7 +42,7 @@ def test_kpi_views_count_what_python_counts(store: Client) -> None:
     for row in rows:
         for kpi in CATALOGUE.values():
             bad, evaluated, population = counts(kpi, row["mask"])
-            key = (row["window_start"].replace(tzinfo=None), row["feature"], row["model"], kpi.name)
+            key = (row["window_start"], row["feature"], row["model"], kpi.name)
             slices[(*key, "bad")] += bad * row["n"]
             slices[(*key, "evaluated")] += evaluated * row["n"]
             slices[(*key, "population")] += population * row["n"]
@@ -125,11 +125,11 @@ def test_completeness_is_exact_on_window_boundaries(store: Client) -> None:
     insert(store, "windows", arrived)
     got = completeness(store)
     assert got == {
-        at(0).replace(tzinfo=None): (7.0, 7, 1.0),
-        at(10).replace(tzinfo=None): (11.0, 10, 10 / 11),
-        at(20).replace(tzinfo=None): (3.0, 3, 1.0),
-        at(30).replace(tzinfo=None): (0.0, 0, None),
-        at(40).replace(tzinfo=None): (20.0, 20, 1.0),
+        at(0): (7.0, 7, 1.0),
+        at(10): (11.0, 10, 10 / 11),
+        at(20): (3.0, 3, 1.0),
+        at(30): (0.0, 0, None),
+        at(40): (20.0, 20, 1.0),
     }
 
 
@@ -145,7 +145,7 @@ def expected_by_hand(beats: list[dict[str, Any]]) -> Counter[datetime]:
             seconds = round((ts - previous).total_seconds())
             for second in range(seconds):
                 offset = (previous - at(0)).total_seconds() + second
-                out[at(offset // 10 * 10).replace(tzinfo=None)] += (totals[ts] - count) / seconds  # type: ignore[assignment]
+                out[at(offset // 10 * 10)] += (totals[ts] - count) / seconds  # type: ignore[assignment]
             previous, count = ts, totals[ts]
     return out
 
@@ -174,7 +174,7 @@ def test_an_emitter_that_started_years_ago_makes_no_million_rows(store: Client) 
     year = 366 * 86_400.0
     insert(store, "heartbeats", [beat(0, 10**9, 1, started=-year), beat(10, 10**9 + 4, 2, started=-year)])
     got = completeness(store)
-    assert {start: row[0] for start, row in got.items()} == {at(0).replace(tzinfo=None): 4.0}
+    assert {start: row[0] for start, row in got.items()} == {at(0): 4.0}
 
 
 def test_a_silence_of_a_year_makes_no_million_rows(store: Client) -> None:
@@ -202,7 +202,7 @@ def test_the_offset_audit_sees_gaps_and_overlaps_and_forgives_idle_ranges(store:
 def test_watermarks_are_the_newest_of_each_partition(store: Client) -> None:
     insert(store, "windows", [span(0, 0, 9, watermark=50), span(0, 10, 9, watermark=70), span(1, 0, 4, watermark=60)])
     got = store.query("SELECT partition, watermark, offset_to FROM watermarks ORDER BY partition").result_rows
-    assert got == [(0, at(70).replace(tzinfo=None), 9), (1, at(60).replace(tzinfo=None), 4)]
+    assert got == [(0, at(70), 9), (1, at(60), 4)]
 
 
 def incident(state: str, updated: float, number: int = 1) -> dict[str, Any]:

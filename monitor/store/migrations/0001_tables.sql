@@ -96,6 +96,7 @@ CREATE TABLE windows (
     ids_from Int64 COMMENT 'first offset whose event ids are remembered',
     ids_split Int64 COMMENT 'first offset of the younger half of the memory',
     split_at DateTime64(3, 'UTC') COMMENT 'Kafka record time at the split',
+    flush String COMMENT 'of a range row: which flush wrote it',
     window_start DateTime('UTC') COMMENT 'of a range row: when it was written, for pruning',
     feature LowCardinality(String),
     model LowCardinality(String),
@@ -118,7 +119,7 @@ CREATE TABLE windows (
 ENGINE = MergeTree
 ORDER BY (row_kind, window_start, feature, topic, partition)
 TTL window_start + INTERVAL 400 DAY
-SETTINGS non_replicated_deduplication_window = 10000;
+SETTINGS non_replicated_deduplication_window = 100000;
 
 CREATE TABLE changes (
     topic LowCardinality(String),
