@@ -3,9 +3,12 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+PEERS := .venv-peers
 ARGS ?=
+COMPILE = $(BIN)/uv pip compile --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-emit-find-links --no-annotate --quiet --custom-compile-command 'make lock'
 
-.PHONY: help install demo demo-output test test-all check format docs lock
+.PHONY: help install demo demo-output test test-all check format docs lock bench-peers-env bench-throughput bench-growth bench-crash
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -52,5 +55,21 @@ demo-output: $(READY)  ## run the demo and put what it prints into README.md
 	$(BIN)/python docs/generate.py
 
 lock: $(READY)  ## resolve pyproject.toml anew into requirements.txt, with hashes and without addresses
-	$(BIN)/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
-		--no-emit-index-url --no-emit-find-links --no-annotate --quiet --custom-compile-command 'make lock' --output-file requirements.txt
+	$(COMPILE) pyproject.toml --universal --all-extras --output-file requirements.txt
+	$(COMPILE) benchmarks/peers.in --output-file benchmarks/peers.txt
+
+bench-peers-env: $(PEERS)/.ready  ## the environment of what the benchmarks are held against, in .venv-peers
+
+$(PEERS)/.ready: benchmarks/peers.txt
+	@$(PYTHON) -m venv $(PEERS) || { echo 'python3 -m venv does not work here; on Debian: apt-get install python3-venv'; exit 1; }
+	$(PEERS)/bin/python -m pip install --quiet --require-hashes -r benchmarks/peers.txt
+	@touch $@
+
+bench-throughput: $(READY) bench-peers-env  ## events per CPU second, ours and the Python peers; QUICK=1 for a check
+	QUICK=$(QUICK) $(BIN)/python -m benchmarks.throughput $(ARGS)
+
+bench-growth: $(READY)  ## events per CPU second against message size, features, partitions, batch; QUICK=1 for a few
+	QUICK=$(QUICK) $(BIN)/python -m benchmarks.growth $(ARGS)
+
+bench-crash: $(READY)  ## kill, pause, cut off and starve workers, then count the topic again; QUICK=1 for a taste
+	QUICK=$(QUICK) $(BIN)/python -m benchmarks.crash $(ARGS)

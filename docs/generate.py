@@ -1,8 +1,10 @@
 """Writes the generated blocks of README.md and docs/kpis.md: `python docs/generate.py`, or --check to compare."""
 
+import json
 import re
 import sys
 from pathlib import Path
+from typing import Any
 
 from monitor.settings import PREFIX, Settings
 from schemas.kpis import CATALOGUE, KPIS, TELEMETRY_COMPLETENESS
@@ -10,6 +12,23 @@ from schemas.kpis import CATALOGUE, KPIS, TELEMETRY_COMPLETENESS
 ROOT = Path(__file__).parent.parent
 FILES = ("README.md",)
 DEMO_OUTPUT = ROOT / "docs" / "demo-output.txt"
+THROUGHPUT = ROOT / "benchmarks" / "results" / "throughput.json"
+_RUNS = {
+    "end_to_end_per_cpu_s": "end to end: a worker, its store in another process",
+    "embedded_per_cpu_s": "end to end: the store in the worker's process, engine included",
+}
+_RATIOS = {
+    "bad_one_in_thousand_ratio": "one bad record in 1,000",
+    "bad_one_in_ten_ratio": "one bad record in 10",
+}
+_ENGINES = {
+    "vigil": "**Vigil's engine**",
+    "bare": "confluent-kafka + orjson in a loop",
+    "bytewax": "bytewax",
+    "quixstreams": "quixstreams",
+    "arroyo": "arroyo",
+    "faust": "plain Faust",
+}
 
 
 def settings_table() -> str:
@@ -40,7 +59,45 @@ def demo_output() -> str:
     return f"```\n{DEMO_OUTPUT.read_text().strip()}\n```"
 
 
-BLOCKS = {"settings": settings_table, "kpis": kpi_table, "demo": demo_output}
+def throughput_tables() -> str:
+    """What the last full `make bench-throughput` measured."""
+    if not THROUGHPUT.exists():
+        return "No full run has been kept yet: `make bench-throughput` writes one."
+    result: dict[str, Any] = json.loads(THROUGHPUT.read_text("utf-8"))
+    spreads = result["spreads"]
+    rows = ["| whole worker | events per CPU second | lowest to highest round |", "|---|---|---|"]
+    rows += [f"| {text} | {_rate(result[key])} | {_ends(spreads, key)} |" for key, text in _RUNS.items()]
+    rows += [
+        f"| {text} | x {result[key]:.2f} of end to end | {_ends(spreads, key, 2)} |" for key, text in _RATIOS.items()
+    ]
+    rows += ["", "| equal work | events per CPU second | lowest to highest round | Vigil's engine against it |"]
+    rows.append("|---|---|---|---|")
+    for engine, text in _ENGINES.items():
+        against = "" if engine == "vigil" else f"x {result[f'ratio_{engine}']:.2f}"
+        name = f"equal_work.{engine}"
+        rows.append(f"| {text} | {_rate(result['equal_work'][engine])} | {_ends(spreads, name)} | {against} |")
+    return "\n".join([*rows, "", _circumstances(result)])
+
+
+def _circumstances(result: dict[str, Any]) -> str:
+    machine = result["machine"]
+    named = ", ".join(f"{name} {version}" for name, version in sorted(result["versions"].items()))
+    return (
+        f"Medians of {result['rounds']} rounds, {result['events']:,} events each, {result['date'][:10]}, "
+        f"{machine['cpu']}, {machine['cores']} cores. Beside the worker, the store in its own process took "
+        f"{result['store_cpu_share']:.0%} of all CPU. {named}."
+    )
+
+
+def _rate(value: float) -> str:
+    return f"{value:,.0f}"
+
+
+def _ends(spreads: dict[str, dict[str, float]], name: str, digits: int = 0) -> str:
+    return f"{spreads[name]['low']:,.{digits}f} to {spreads[name]['high']:,.{digits}f}"
+
+
+BLOCKS = {"settings": settings_table, "kpis": kpi_table, "demo": demo_output, "throughput": throughput_tables}
 
 
 def renewed(text: str) -> str:

@@ -22,3 +22,17 @@ class Batch:
     def offset_of(self, index: int) -> int:
         """Offset of the record at this position."""
         return self.first + index if self.offsets is None else self.offsets[index]
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Where a partition ends, as Kafka last said. The tail of a log may hold offsets without a record."""
+
+    offset: int
+    """One after the last offset there is."""
+    said_at: float
+    """When Kafka said so, in Unix seconds."""
+    position: int
+    """The next offset the consumer asks for."""
+    packed: int
+    """The offset after the last record that was put into a Batch."""

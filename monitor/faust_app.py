@@ -15,6 +15,7 @@ def faust_app(settings: Settings) -> faust.App:
         topic_disable_leader=True,
         topic_allow_declare=False,
         consumer_auto_offset_reset="earliest",
+        consumer_metadata_max_age_ms=5000,  # a topic that was recreated is noticed this soon
         consumer_max_fetch_size=4 * 2**20,
         broker_session_timeout=settings.session_timeout,
         broker_heartbeat_interval=settings.session_timeout / 4,

@@ -6,15 +6,15 @@ for good the process must end: the store says where the next one starts.
 """
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from clickhouse_connect.driver.client import Client
 from faust.types import TP
 
-from monitor.batch import Batch
+from monitor.batch import Batch, End
 from monitor.clock import Clock, Timer, monotonic, now
 from monitor.counting import Counting
 from monitor.errors import TopicShrankError
@@ -27,19 +27,12 @@ from monitor.windows import SliceCap, Watermark, window_start
 from monitor.writing import Writer
 from schemas.topics import TOPICS
 
+log = logging.getLogger("vigil.ingest")
 _FRESH_SECONDS = 5.0
 """A partition whose last answer from Kafka is older than this may have a backlog nobody knows of."""
 _RECENT = timedelta(days=1)
 
 Ack = Callable[[], object]
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """Where a partition ends, and how many seconds ago Kafka said so."""
-
-    offset: int
-    age: float
 
 
 class Ingest:
@@ -79,6 +72,11 @@ class Ingest:
         if partition is None or batch.fetched_from != partition.next_offset:
             ack()  # queued before a seek; its records will come again
             return
+        if batch.first - batch.fetched_from > 1:  # a single one is a transaction's marker
+            log.warning(
+                "%s/%d: no record from offset %d to %d: expired before they were read, or compacted",
+                *(batch.topic, batch.partition, batch.fetched_from, batch.first - 1),
+            )
         tally = partition.take(batch, self._clock(), self._limits)
         self._counting.add(batch.topic, tally)
         self._acks.append(ack)
@@ -115,8 +113,8 @@ class Ingest:
         moment = self._clock().timestamp()
         for tp, partition in self.partitions.items():
             end = self._ends.get(tp)
-            caught_up = end is not None and end.age < _FRESH_SECONDS and end.offset <= partition.next_offset
-            partition.watermark.tick(moment, caught_up)
+            fresh = end is not None and moment - end.said_at < _FRESH_SECONDS
+            partition.watermark.tick(moment, fresh and end is not None and _left(partition, end) == 0)
             self._counting.watermark(tp.topic, tp.partition, partition.watermark.value)
 
     def _has_news(self, tp: TP) -> bool:
@@ -150,7 +148,7 @@ class Ingest:
                     f"{tp.topic}/{tp.partition} ends at {end.offset}, but {partition.next_offset} records were "
                     "counted: it was recreated or truncated; use a new store, or a new topic"
                 )
-            self._counting.lag(tp.topic, tp.partition, end.offset - partition.next_offset)
+            self._counting.lag(tp.topic, tp.partition, _left(partition, end))
 
     def pause(self) -> float:
         """Seconds until the next flush is due: many busy partitions are written less often, as a store likes it."""
@@ -201,6 +199,12 @@ class Ingest:
             memory.ids_from, memory.ids_split = claim.ids_from, claim.ids_split
             memory.split_at_ms = round(claim.split_at.timestamp() * 1000)
         return memory
+
+
+def _left(partition: Partition, end: End) -> int:
+    """Offsets yet to be read. Where all that was packed is counted, the consumer's own position may be further on."""
+    read = max(end.position, partition.next_offset) if end.packed <= partition.next_offset else partition.next_offset
+    return max(end.offset - read, 0)
 
 
 def _claim(partition: Partition) -> Claim:

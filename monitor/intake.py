@@ -2,19 +2,25 @@
 
 import hashlib
 from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from operator import attrgetter
+from typing import Any
 
 from monitor.batch import Batch
 from monitor.memory import IdMemory
-from monitor.windows import DIMENSIONS, WINDOW_SECONDS, Cells, Slice, SliceCap, Watermark, window_start
-from schemas.change import Change
-from schemas.codec import Reject, decode, encode
+from monitor.windows import DIMENSIONS, WINDOW_SECONDS, Cells, Said, SliceCap, Watermark
+from schemas.codec import Reject, decode
 from schemas.dead_letter import DeadLetter
+from schemas.fast import FAST
+from schemas.moments import unix_microseconds
 from schemas.outcomes import evaluation_mask, interaction_mask
-from schemas.review import Review
-from schemas.telemetry import Evaluation, Heartbeat, Interaction
+from schemas.telemetry import Heartbeat
 from schemas.topics import Topic
+
+_Key = tuple[int, Said, int, int]
+"""Window start in Unix seconds, slice, mask, weight."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +56,17 @@ class Pending:
     offset_to: int
     cells: Cells = field(default_factory=Cells)
     lines: dict[str, list[bytes]] = field(default_factory=dict)
-    """JSON rows by table."""
+    """JSON rows by table: blocks of lines, one for each batch."""
+    events: int = 0
+    """Rows in them."""
     bytes: int = 0
-    """Size of those rows."""
+    """Size of those blocks."""
     letters: list[DeadLetter] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
 
     def rows(self) -> int:
         """Rows it will write."""
-        return len(self.cells) + sum(len(lines) for lines in self.lines.values()) + len(self.letters)
+        return len(self.cells) + self.events + len(self.letters)
 
 
 @dataclass(slots=True)
@@ -83,77 +91,131 @@ class Partition:
     def take(self, batch: Batch, now: datetime, limits: Limits) -> Tally:
         """Sort every record of a batch into events, repeats and dead letters. Returns this batch's tally."""
         tally = Tally(records=len(batch.values), skipped=batch.last + 1 - batch.fetched_from - len(batch.values))
-        # A record's time may be the producer's; a wrong one must not stop the turning of the memory.
-        latest = int((now + limits.max_skew).timestamp() * 1000)
-        for index, value in enumerate(batch.values):
-            event = decode(self.topic.adapter, value)
-            if not isinstance(event, Reject):
-                event = _check_time(event, now, limits)
-            offset = batch.offset_of(index)
-            if isinstance(event, Reject):
-                tally.rejected[event.reason] += 1
-                self.pending.letters.append(_letter(batch, offset, value, event, now))
-            elif self.memory.is_new(event.event_id, offset, min(max(batch.timestamps[index], 0), latest)):
-                tally.accepted += 1
-                self._accept(event, offset, now, tally)
-            else:
-                tally.duplicates += 1
+        oldest, newest = _span(now, limits)
+        events, moments = FAST[self.topic.name].decode(batch.values)
+        is_new, accepted, times = self.memory.is_new, [], []
+        for value, event, at, offset, logged in zip(batch.values, events, moments, *_marks(batch, newest), strict=True):
+            if at is None or not oldest <= at <= newest or type(event) is HEARTBEAT:
+                verdict = self._judge(value, event, at, oldest, newest)
+                if isinstance(verdict, Reject):
+                    tally.rejected[verdict.reason] += 1
+                    self.pending.letters.append(_letter(batch, offset, value, verdict, now))
+                    continue
+                event, at = verdict  # noqa: PLW2901  # as the fast way would have given them
+            if is_new(event.event_id, offset, logged):
+                event.offset = offset
+                accepted.append(event)
+                times.append(at)
+        tally.accepted = len(accepted)
+        tally.duplicates = tally.records - tally.accepted - tally.rejected.total()
+        self._accept(accepted, times, now.timestamp(), tally)
         self.next_offset = batch.last + 1
         self.pending.offset_to = batch.last
         _add(self.pending.tally, tally)
         return tally
 
-    def _accept(self, event: "Event", offset: int, now: datetime, tally: Tally) -> None:
-        mask = 0
-        if isinstance(event, Interaction | Evaluation):
-            mask = interaction_mask(event) if isinstance(event, Interaction) else evaluation_mask(event)
-            self._count(event, mask, tally)
-        elif isinstance(event, Heartbeat):
-            tally.heartbeats.append(event)
-        table = TABLES[event.kind]
-        row = f'{{"topic":"{self.topic.name}","partition":{self.number},"offset":{offset},'
-        if table == "telemetry":
-            row += f'"mask":{mask},'
-        text = encode(event, self.topic.adapter)
-        self.pending.lines.setdefault(table, []).append(row.encode() + text[1:])
-        self.pending.bytes += len(row) + len(text)
+    def _judge(
+        self, value: bytes | None, event: Any, at: int | None, oldest: int, newest: int
+    ) -> tuple[Any, int] | Reject:
+        """The verdict on what the fast way left, or on an event whose times are to be looked at."""
+        if at is None:
+            answer = decode(self.topic.adapter, value)
+            if isinstance(answer, Reject):
+                return answer
+            event, at = FAST[self.topic.name].from_model(answer), unix_microseconds(answer.ts)
+        if at > newest:
+            return Reject("from_the_future", "ts")  # one bad clock must not close every window
+        if at < oldest:
+            return Reject("too_old", "ts")
+        if type(event) is HEARTBEAT and (beat := _heartbeat(event)).started_at > beat.ts:
+            return Reject("bad_value", "started_at")
+        return event, at
+
+    def _accept(self, events: list[Any], times: list[int], now: float, tally: Tally) -> None:
+        """Count new events, and keep their rows."""
         if self.topic.name == "ai.telemetry":
-            self.watermark.advance(event.ts.timestamp(), now.timestamp())
+            self._count(events, times, now, tally)
+        by_table: dict[str, list[Any]] = {}
+        for event in events:
+            event.topic, event.partition = self.topic.name, self.number
+            by_table.setdefault(TABLES[type(event)], []).append(event)
+        for table, group in by_table.items():
+            block = FAST[self.topic.name].rows(group)
+            self.pending.lines.setdefault(table, []).append(block)
+            self.pending.events += len(group)
+            self.pending.bytes += len(block)
 
-    def _count(self, event: Interaction | Evaluation, mask: int, tally: Tally) -> None:
-        start = window_start(event.ts.timestamp())
-        cut, folded = self.cap(start, _slice(event))
-        self.pending.cells.add((start, cut, mask), event.sample_weight)
-        tally.masks[event.feature, mask] += 1
-        tally.folded.update(folded)
-        if start + WINDOW_SECONDS <= self.watermark.value:
-            tally.late[event.feature] += 1
+    def _count(self, events: list[Any], times: list[int], now: float, tally: Tally) -> None:
+        """Set the masks, add to the windows, advance the watermark: event by event, for late is what comes after."""
+        reach, top, grace = self.watermark.value, 0, self.watermark.grace
+        keys: list[_Key] = []
+        for event, ts in zip(events, times, strict=True):
+            if type(event) is HEARTBEAT:
+                tally.heartbeats.append(_heartbeat(event))
+            else:
+                event.mask = mask = _MASKS[type(event)](event)
+                start = ts // _WINDOW_US * WINDOW_SECONDS
+                keys.append((start, _cut(event), mask, event.sample_weight))
+                if start + WINDOW_SECONDS <= reach:
+                    tally.late[event.feature] += 1
+            if ts > top:
+                top, reach = ts, max(reach, min(ts / _SECOND_US, now) - grace)
+        if events:
+            self.watermark.advance(top / _SECOND_US, now)
+        self._add(Counter(keys), tally)
+
+    def _add(self, counted: Mapping[_Key, int], tally: Tally) -> None:
+        """Add events, counted by what they have in common, to the windows."""
+        masks, add = tally.masks, self.pending.cells.add
+        for (start, said, mask, weight), n in counted.items():
+            cut, folded = self.cap(start, said)
+            add((start, cut, mask), n * weight, n)
+            key = cut[0], mask
+            masks[key] = masks.get(key, 0) + n
+            for dimension in folded:
+                tally.folded[dimension] += n
 
 
+_STRUCTS = {kind: struct for fast in FAST.values() for kind, struct in fast.structs.items()}
+HEARTBEAT: Any = _STRUCTS["heartbeat"]
+_MASKS: dict[type, Callable[[Any], int]] = {
+    _STRUCTS["interaction"]: interaction_mask,
+    _STRUCTS["evaluation"]: evaluation_mask,
+}
 TABLES = {
-    "interaction": "telemetry",
-    "evaluation": "telemetry",
-    "heartbeat": "heartbeats",
-    "change": "changes",
-    "review": "reviews",
+    _STRUCTS["interaction"]: "telemetry",
+    _STRUCTS["evaluation"]: "telemetry",
+    _STRUCTS["heartbeat"]: "heartbeats",
+    _STRUCTS["change"]: "changes",
+    _STRUCTS["review"]: "reviews",
 }
 """Where an event of each kind is stored."""
 
-Event = Interaction | Evaluation | Heartbeat | Change | Review
+_SECOND_US = 1_000_000
+_WINDOW_US = WINDOW_SECONDS * _SECOND_US
+_cut = attrgetter(*DIMENSIONS)
 
 
-def _check_time(event: Event, now: datetime, limits: Limits) -> Event | Reject:
-    if event.ts - now > limits.max_skew:
-        return Reject("from_the_future", "ts")  # one bad clock must not close every window
-    if now - event.ts > limits.max_age:
-        return Reject("too_old", "ts")
-    if isinstance(event, Heartbeat) and event.started_at > event.ts:
-        return Reject("bad_value", "started_at")
-    return event
+def _span(now: datetime, limits: Limits) -> tuple[int, int]:
+    """The oldest and the newest time that an event may have, in Unix microseconds."""
+    moment, step = unix_microseconds(now), timedelta(microseconds=1)
+    return moment - limits.max_age // step, moment + limits.max_skew // step
 
 
-def _slice(event: Interaction | Evaluation) -> Slice:
-    return tuple(getattr(event, name) or "" for name in DIMENSIONS)
+def _marks(batch: Batch, newest: int) -> tuple[Sequence[int], Sequence[int]]:
+    """Offset and Kafka's time, in Unix milliseconds, of each record."""
+    offsets = range(batch.first, batch.last + 1) if batch.offsets is None else batch.offsets
+    # A record's time may be the producer's; a wrong one must not stop the turning of the memory.
+    latest, times = newest // 1000, batch.timestamps
+    if times and (min(times) < 0 or max(times) > latest):
+        times = [min(max(time, 0), latest) for time in times]
+    return offsets, times
+
+
+def _heartbeat(row: Any) -> Heartbeat:
+    """The model of a heartbeat's row; few come, and the counting wants its times as times."""
+    said = {name: getattr(row, name) for name in Heartbeat.model_fields if name != "kind"}
+    return Heartbeat(kind="heartbeat", **said)
 
 
 def _letter(batch: Batch, offset: int, value: bytes | None, reject: Reject, now: datetime) -> DeadLetter:

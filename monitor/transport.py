@@ -19,7 +19,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, T
 from faust.types import TP, ConsumerMessage
 from faust.types.transports import TransportT
 
-from monitor.batch import Batch
+from monitor.batch import Batch, End
 
 
 class OffsetOwner(Protocol):
@@ -69,6 +69,11 @@ class _BatchThread(AIOKafkaConsumerThread):
         super().__post_init__()
         self._position: dict[TopicPartition, int] = {}
 
+    def _create_worker_consumer(self, transport: Any) -> Any:
+        consumer = super()._create_worker_consumer(transport)
+        consumer._isolation_level = "read_committed"  # Faust has no setting for it; aborted events never happened
+        return consumer
+
     async def _fetch_records(
         self,
         consumer: Any,
@@ -96,6 +101,10 @@ class _BatchThread(AIOKafkaConsumerThread):
         )
         self._position[tp] = last + 1
         return _Packed(batch, run[-1].timestamp, run[-1].timestamp_type)
+
+    def packed(self, tp: TopicPartition) -> int:
+        """The offset after the last record that was handed on; -1 before the first seek."""
+        return self._position.get(tp, -1)
 
     async def seek_exact(self, offsets: Mapping[TP, int]) -> None:
         """Seek, and remember the position in the same step."""
@@ -175,14 +184,16 @@ class BatchConsumer(Consumer):
         await owner.assigned(start)
         return committed | start
 
-    def end_of(self, tp: TP) -> tuple[int, float] | None:
-        """Where a partition of ours ends, and when Kafka last said so, in Unix seconds; None before it has."""
-        consumer = cast("_BatchThread", self._thread)._ensure_consumer()
-        partition = TopicPartition(tp.topic, tp.partition)
+    def end_of(self, tp: TP) -> End | None:
+        """Where a partition of ours ends; None before Kafka has said it."""
+        thread = cast("_BatchThread", self._thread)
+        consumer, partition = thread._ensure_consumer(), TopicPartition(tp.topic, tp.partition)
         if partition not in consumer.assignment():
             return None
-        offset, said_at = consumer.highwater(partition), consumer.last_poll_timestamp(partition)
-        return None if offset is None or said_at is None else (offset, said_at / 1000.0)
+        state = consumer._subscription.subscription.assignment.state_value(partition)
+        if state.highwater is None or state.timestamp is None or not state.has_valid_position:
+            return None
+        return End(state.highwater, state.timestamp / 1000.0, state.position, thread.packed(partition))
 
 
 class BatchTransport(Transport):

@@ -11,11 +11,18 @@ DIMENSIONS = (
 )  # fmt: skip
 """What a window is cut by; "" is "not said". Columns of the `windows` table."""
 
+_WHOLE_SLICES = 50_000
+"""Slices known to be within the cap; bounds memory."""
+_HOLDS = set.__contains__
+
 OTHER = "other"
 """Stands for the values of a dimension beyond its cap. No identifier of ours is reserved, so it may also be real."""
 
 Slice = tuple[str, ...]
 """One value per dimension, in the order of DIMENSIONS."""
+
+Said = tuple[str | None, ...]
+"""The same as an event has it: None or "" where it says nothing."""
 
 CellKey = tuple[int, Slice, int]
 """Window start in Unix seconds, slice, mask."""
@@ -32,13 +39,13 @@ class Cells:
 
     counts: dict[CellKey, list[int]] = field(default_factory=dict)
 
-    def add(self, key: CellKey, weight: int) -> None:
-        """Count one event."""
+    def add(self, key: CellKey, weight: int, events: int = 1) -> None:
+        """Count events that together stand for `weight`."""
         cell = self.counts.get(key)
         if cell is None:
-            self.counts[key] = [1, weight]
+            self.counts[key] = [events, weight]
         else:
-            cell[0] += 1
+            cell[0] += events
             cell[1] += weight
 
     def __len__(self) -> int:
@@ -54,13 +61,31 @@ class SliceCap:
     def __init__(self, limit: int) -> None:
         self.limit = limit
         self._seen: dict[tuple[int, str], list[set[str]]] = {}
+        self._whole: dict[tuple[int, Said], Slice] = {}
 
-    def __call__(self, start: int, cut: Slice) -> tuple[Slice, tuple[str, ...]]:
+    def __call__(self, start: int, said: Said) -> tuple[Slice, tuple[str, ...]]:
         """The slice to count under, and the dimensions that were folded."""
+        whole = self._whole.get((start, said))
+        if whole is not None:
+            return whole, ()
+        cut = tuple([value or "" for value in said])
+        folded = self._folded(start, cut)
+        if folded:
+            kept = tuple(OTHER if position in folded else value for position, value in enumerate(cut))
+            return kept, tuple(DIMENSIONS[position] for position in folded)
+        if len(self._whole) >= _WHOLE_SLICES:
+            self._whole.clear()
+        self._whole[start, said] = cut
+        return cut, ()
+
+    def _folded(self, start: int, cut: Slice) -> list[int]:
+        """Positions of the values that are beyond the cap; the others are taken note of."""
         seen = self._seen.get((start, cut[0]))
         if seen is None:
-            seen = self._seen[start, cut[0]] = [set() for _ in DIMENSIONS]
-        folded: list[int] = []
+            seen = self._seen[start, cut[0]] = [{cut[0]}, *(set() for _ in DIMENSIONS[1:])]
+        if all(map(_HOLDS, seen, cut)):
+            return []
+        folded = []
         for position in range(1, len(DIMENSIONS)):
             value, known = cut[position], seen[position]
             if value not in known:
@@ -68,15 +93,14 @@ class SliceCap:
                     folded.append(position)
                 else:
                     known.add(value)
-        if not folded:
-            return cut, ()
-        kept = tuple(OTHER if position in folded else value for position, value in enumerate(cut))
-        return kept, tuple(DIMENSIONS[position] for position in folded)
+        return folded
 
     def forget(self, before: int) -> None:
         """Drop what is known of windows that start before this moment."""
         for key in [key for key in self._seen if key[0] < before]:
             del self._seen[key]
+        for whole in [key for key in self._whole if key[0] < before]:
+            del self._whole[whole]
 
 
 @dataclass(slots=True)

@@ -13,13 +13,14 @@ from typing import Any, TypeVar, cast
 
 import faust
 from clickhouse_connect.driver.client import Client
+from faust.exceptions import NotReady
 from faust.types import TP
 
 from monitor.clock import now
 from monitor.counting import Counting
 from monitor.errors import StoreUnavailableError, UserError
 from monitor.faust_app import faust_app
-from monitor.ingest import End, Ingest
+from monitor.ingest import Ingest
 from monitor.metrics import Metrics
 from monitor.producing import ensure_topics
 from monitor.scorekeeper import Scorekeeper
@@ -82,13 +83,18 @@ class Worker:
                 await asyncio.sleep(self.ingest.pause())
                 await or_die(self._flush_once())
         finally:
-            await or_die(self.ingest.flush())
+            await or_die(self._last_flush())
+
+    async def _last_flush(self) -> None:
+        try:
+            await self.ingest.flush()
+        except NotReady:  # Faust stops its producer first
+            log.info("dead letters cannot be sent any more: the next worker reads their records again")
 
     async def _flush_once(self) -> None:
-        moment = now().timestamp()
         consumer = cast("BatchConsumer", self.app.consumer)
         said = {tp: consumer.end_of(tp) for tp in self.ingest.partitions}
-        self.ingest.look({tp: End(end[0], moment - end[1]) for tp, end in said.items() if end is not None})
+        self.ingest.look({tp: end for tp, end in said.items() if end is not None})
         await self.ingest.flush()
 
     async def _score(self) -> None:

@@ -14,6 +14,7 @@ from monitor.counting import Counting
 from monitor.errors import FencedError, StoreUnavailableError
 from monitor.intake import Pending
 from monitor.store import events as event_rows
+from monitor.store.client import is_permanent
 from monitor.store.windows import Claim, Stamp, insert_claim, insert_idle_claims, read_flushes
 from schemas.dead_letter import DeadLetter
 
@@ -79,8 +80,10 @@ class Writer:
         for pause in _BACKOFF:
             try:
                 return await asyncio.to_thread(statement)
-            except (ClickHouseError, OSError):
+            except (ClickHouseError, OSError) as error:
                 self._counting.refused()
+                if is_permanent(error):
+                    raise
                 await asyncio.sleep(pause)
         try:
             return await asyncio.to_thread(statement)

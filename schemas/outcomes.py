@@ -4,6 +4,7 @@ A window cell counts events per mask, so a KPI is a sum over masks and a new KPI
 The numbers are stored; never renumber a bit, only add.
 """
 
+from operator import attrgetter
 from typing import Final, get_args
 
 from schemas.telemetry import Evaluation, Guardrail, Interaction
@@ -76,26 +77,63 @@ _EVALUATION_BITS: dict[str, tuple[int, int]] = {
 }
 
 
+_INTERACTION: Final = Bit.INTERACTION
+_SYNTHETIC: Final = Bit.SYNTHETIC
+_FIELDS_MISSING: Final = Bit.FIELDS_MISSING
+_REDACTION_FAILED: Final = Bit.REDACTION_FAILED
+_HARM_DELIVERED: Final = Bit.HARM_DELIVERED
+_REFUSAL_BITS = {True: Bit.REFUSAL_EVALUATED | Bit.REFUSED, False: Bit.REFUSAL_EVALUATED}
+_PII_BITS = {(False, False): 0, (True, False): Bit.PII_SCANNED, (True, True): Bit.PII_SCANNED | Bit.PII_LEAKED}
+"""By (output scanned, found something)."""
+_TOOL_BITS = {True: Bit.TOOL_CALLED | Bit.TOOL_UNSAFE, False: Bit.TOOL_CALLED}
+_ATTEMPTED = Bit.INJECTION_CHECKED | Bit.INJECTION_ATTEMPTED
+_INJECTION_BITS: dict[tuple[bool, bool | None], int] = {
+    **{(False, succeeded): Bit.INJECTION_CHECKED for succeeded in (None, False, True)},
+    (True, None): _ATTEMPTED,
+    (True, False): _ATTEMPTED | Bit.INJECTION_JUDGED,
+    (True, True): _ATTEMPTED | Bit.INJECTION_JUDGED | Bit.INJECTION_SUCCEEDED,
+}
+"""By (detected, succeeded)."""
+_GROUNDING_BITS: dict[tuple[bool, bool | None], int] = {
+    **{(False, grounded): 0 for grounded in (None, False, True)},
+    (True, None): Bit.GROUNDING_REQUIRED,
+    (True, True): Bit.GROUNDING_REQUIRED | Bit.GROUNDING_EVALUATED,
+    (True, False): Bit.GROUNDING_REQUIRED | Bit.GROUNDING_EVALUATED | Bit.UNGROUNDED,
+}
+"""By (required, grounded)."""
+_REDACTED = frozenset({"applied", "clean"})
+# Of one guardrail, beside its bits: it kept the answer back, or it let a violation through. Never stored.
+_WITHHELD, _LET_THROUGH = 1 << 64, 1 << 65
+_STORED = _WITHHELD - 1
+
+
 def interaction_mask(event: Interaction) -> int:
-    """Facts of one interaction. What nobody evaluated sets no bit: it is neither good nor bad."""
-    mask: int = Bit.INTERACTION
+    """Facts of one interaction, a model or its struct. What nobody evaluated sets no bit: neither good nor bad."""
+    mask = _INTERACTION | _FINISH_BITS.get(event.finish_reason, 0)
     if event.synthetic is not None:
-        mask |= Bit.SYNTHETIC
+        mask |= _SYNTHETIC
     if event.refusal is not None:
-        mask |= Bit.REFUSAL_EVALUATED | (Bit.REFUSED if event.refusal.refused else 0)
+        mask |= _REFUSAL_BITS[event.refusal.refused]
     if event.guardrails:
-        mask |= _guardrails_mask(event)
-    mask |= _FINISH_BITS.get(event.finish_reason, 0)
-    if event.pii is not None and event.pii.output is not None:
-        mask |= Bit.PII_SCANNED | (Bit.PII_LEAKED if event.pii.output else 0)
+        mask |= _guardrails_mask(event.guardrails)
+    if event.pii is not None:
+        mask |= _PII_BITS[event.pii.output is not None, bool(event.pii.output)]
     if event.injection is not None:
-        mask |= _injection_mask(event)
+        mask |= _INJECTION_BITS[event.injection.detected, event.injection.succeeded]
     if event.tool_calls:
-        unsafe = any(call.executed and not call.permitted for call in event.tool_calls)
-        mask |= Bit.TOOL_CALLED | (Bit.TOOL_UNSAFE if unsafe else 0)
-    if event.grounding is not None and event.grounding.required:
-        mask |= _grounding_mask(event)
+        mask |= _TOOL_BITS[any(call.executed and not call.permitted for call in event.tool_calls)]
+    if event.grounding is not None:
+        mask |= _GROUNDING_BITS[event.grounding.required, event.grounding.grounded]
     return mask | _hygiene_mask(event)
+
+
+def _hygiene_mask(event: Interaction) -> int:
+    mask = 0
+    if event.model is None or event.prompt_version is None or event.policy_version is None or event.release is None:
+        mask |= _FIELDS_MISSING
+    if event.redaction is None or event.redaction.status not in _REDACTED:
+        mask |= _REDACTION_FAILED
+    return mask
 
 
 def evaluation_mask(event: Evaluation) -> int:
@@ -112,57 +150,41 @@ def evaluation_mask(event: Evaluation) -> int:
     return mask
 
 
-def _guardrails_mask(event: Interaction) -> int:
+def _guardrails_mask(guardrails: tuple[Guardrail, ...]) -> int:
     mask: int = Bit.GUARDRAIL_LISTED
-    withheld = delivered = False
-    for guardrail in event.guardrails:
-        mask |= _guardrail_mask(guardrail)
-        if guardrail.action == "block":
-            mask |= Bit.BLOCKED  # whatever its outcome: one that erred may fail closed
-            withheld |= guardrail.stage in ("input", "output")
-        if guardrail.stage == "output" and guardrail.outcome == "evaluated":
-            delivered |= guardrail.verdict in _VIOLATION and guardrail.action not in _STOPPED
+    for guardrail in guardrails:
+        facts = _facts(guardrail)
+        bits = _GUARDRAIL_BITS.get(facts)
+        if bits is None:
+            bits = _GUARDRAIL_BITS[facts] = _guardrail_bits(*facts)
+        mask |= bits
     # What one guardrail let pass, another may have withheld.
-    return mask | Bit.HARM_DELIVERED if delivered and not withheld else mask
+    return mask & _STORED | _HARM_DELIVERED if mask & _LET_THROUGH and not mask & _WITHHELD else mask & _STORED
 
 
-def _guardrail_mask(guardrail: Guardrail) -> int:
-    if guardrail.outcome == "bypassed":
-        return Bit.GUARDRAIL_BYPASSED
-    if guardrail.outcome == "error":
-        return Bit.GUARDRAIL_ERROR
-    if guardrail.outcome != "evaluated":
-        return 0
+_facts = attrgetter("stage", "category", "verdict", "action", "outcome")
+_GUARDRAIL_BITS: dict[tuple[str, ...], int] = {}
+"""By facts; closed vocabularies bound it."""
+
+
+def _guardrail_bits(stage: str, category: str, verdict: str | None, action: str, outcome: str) -> int:
+    mask = _evaluated_bits(stage, category, verdict) if outcome == "evaluated" else _FAILURE_BITS.get(outcome, 0)
+    if action == "block":
+        mask |= Bit.BLOCKED  # whatever its outcome: one that erred may fail closed
+        if stage in ("input", "output"):
+            mask |= _WITHHELD
+    if stage == "output" and outcome == "evaluated" and verdict in _VIOLATION and action not in _STOPPED:
+        mask |= _LET_THROUGH
+    return mask
+
+
+_FAILURE_BITS: dict[str, int] = {"bypassed": Bit.GUARDRAIL_BYPASSED, "error": Bit.GUARDRAIL_ERROR}
+
+
+def _evaluated_bits(stage: str, category: str, verdict: str | None) -> int:
     mask: int = Bit.POLICY_EVALUATED
-    if guardrail.stage == "output":
+    if stage == "output":
         mask |= Bit.OUTPUT_EVALUATED
-    if guardrail.verdict in _VIOLATION:
-        mask |= Bit.POLICY_VIOLATED | _CATEGORY_BITS[guardrail.category]
-    return mask
-
-
-def _injection_mask(event: Interaction) -> int:
-    injection = event.injection
-    if injection is None or not injection.detected:
-        return Bit.INJECTION_CHECKED
-    mask: int = Bit.INJECTION_CHECKED | Bit.INJECTION_ATTEMPTED
-    if injection.succeeded is not None:
-        mask |= Bit.INJECTION_JUDGED | (Bit.INJECTION_SUCCEEDED if injection.succeeded else 0)
-    return mask
-
-
-def _grounding_mask(event: Interaction) -> int:
-    grounded = event.grounding.grounded if event.grounding is not None else None
-    if grounded is None:
-        return Bit.GROUNDING_REQUIRED
-    mask = Bit.GROUNDING_REQUIRED | Bit.GROUNDING_EVALUATED
-    return mask if grounded else mask | Bit.UNGROUNDED
-
-
-def _hygiene_mask(event: Interaction) -> int:
-    mask = 0
-    if event.model is None or event.prompt_version is None or event.policy_version is None or event.release is None:
-        mask |= Bit.FIELDS_MISSING
-    if event.redaction is None or event.redaction.status not in ("applied", "clean"):
-        mask |= Bit.REDACTION_FAILED
+    if verdict in _VIOLATION:
+        mask |= Bit.POLICY_VIOLATED | _CATEGORY_BITS[category]
     return mask

@@ -1,11 +1,14 @@
 #!/bin/sh
-# What `make test-all` needs beyond Python: Prometheus, Alertmanager, promtool and amtool, from Debian's packages.
+# What `make test-all` needs beyond Python, from Debian's packages: Prometheus, Alertmanager, promtool and amtool;
+# Java, which runs Apache Kafka, and Maven, which fetches it. A java or mvn of another origin does as well.
 set -eu
 packages="prometheus prometheus-alertmanager"
 missing=""
 for package in $packages; do
     dpkg-query --show --showformat='${Status}' "$package" 2>/dev/null | grep -q 'install ok installed' || missing="$missing $package"
 done
+command -v java >/dev/null || missing="$missing default-jre-headless"
+command -v mvn >/dev/null || missing="$missing maven"
 [ -z "$missing" ] && exit 0
 [ "$(id -u)" = 0 ] || { echo "run as root: apt-get install --no-install-recommends$missing"; exit 1; }
 apt-get update -qq

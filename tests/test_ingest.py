@@ -9,10 +9,10 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from faust.types import TP
 
-from monitor.batch import Batch
+from monitor.batch import Batch, End
 from monitor.counting import Counting
 from monitor.errors import FencedError, StoreUnavailableError, TopicShrankError
-from monitor.ingest import End, Ingest
+from monitor.ingest import Ingest
 from monitor.metrics import Metrics
 from monitor.settings import load
 from monitor.writing import Writer
@@ -175,7 +175,7 @@ def test_a_topic_that_went_backwards_is_an_error(store: Client) -> None:
         await bench.start()
         await bench.take(0, 10)
         with pytest.raises(TopicShrankError, match="recreated"):
-            bench.ingest.look({P: End(4, 0.1)})
+            bench.ingest.look({P: End(4, NOW.timestamp(), 4, 10)})
         with pytest.raises(TopicShrankError, match="went back"):
             await bench.take(2, 3, fetched_from=10)
 

@@ -1,4 +1,5 @@
 import json
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -71,6 +72,46 @@ def test_a_late_event_still_counts() -> None:
     tally = take(held, event(2, NOW - timedelta(minutes=2)))
     assert tally.late == {"chat": 1}
     assert sum(n for n, _ in held.pending.cells.counts.values()) == 2
+
+
+def test_late_is_what_comes_after_its_window_closed_whatever_the_batches() -> None:
+    times = [NOW, NOW - timedelta(minutes=2), NOW - timedelta(seconds=6), NOW + timedelta(seconds=60)]
+    events = [event(number, at) for number, at in enumerate(times)]
+    whole, parts = partition(), partition()
+    whole_late = take(whole, *events).late
+    assert whole_late == {"chat": 1}
+    assert sum((take(parts, value).late for value in events), Counter()) == whole_late
+    assert parts.watermark == whole.watermark
+    assert whole.watermark.value == NOW.timestamp() - 5.0
+    assert parts.pending.cells.counts == whole.pending.cells.counts
+
+
+def test_what_the_fast_way_leaves_is_judged_and_counted_all_the_same() -> None:
+    twice = event(1, risk_tier="ga").replace(b'"risk_tier": "ga"', b'"risk_tier": "?", "risk_tier": "ga"')
+    held, plain = partition(), partition()
+    assert take(held, twice).accepted == take(plain, event(1, risk_tier="ga")).accepted == 1
+    assert held.pending.cells.counts == plain.pending.cells.counts
+    [row, same] = [json.loads(p.pending.lines["telemetry"][0]) for p in (held, plain)]
+    assert datetime.fromisoformat(row.pop("ts")) == datetime.fromisoformat(same.pop("ts"))
+    assert row == same
+
+
+def test_a_heartbeat_is_handed_on_with_its_times_and_none_counts_before_it_starts() -> None:
+    beat: dict[str, Any] = {
+        "kind": "heartbeat",
+        "event_id": "beat-0001",
+        "ts": "2026-11-20T12:00:00.5Z",
+        "emitter": "a",
+    }
+    beat |= {"feature": "chat", "interactions": 7, "started_at": "2026-11-20T12:00:00Z"}
+    held = partition()
+    early = beat | {"event_id": "beat-0002", "started_at": "2026-11-20T12:00:00.500001Z"}
+    tally = take(held, json.dumps(beat).encode(), json.dumps(early).encode())
+    [heartbeat] = tally.heartbeats
+    assert (heartbeat.started_at, heartbeat.ts, heartbeat.interactions) == (NOW, NOW + timedelta(seconds=0.5), 7)
+    assert tally.rejected == {"bad_value": 1}
+    assert list(held.pending.lines) == ["heartbeats"]
+    assert held.pending.rows() == 2  # and a dead letter
 
 
 def test_other_topics_are_stored_without_cells() -> None:

@@ -1,5 +1,6 @@
 """A client from a DSN: chdb:///path for the embedded engine, http(s)://user@host:8123/db for a server."""
 
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -56,3 +57,14 @@ def redacted(dsn: str) -> str:
 
 def _short(error: BaseException) -> str:
     return str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+
+
+_CODE = re.compile(r"\b[Cc]ode: (\d+)")
+_PERMANENT = frozenset({6, 26, 27, 36, 38, 41, 43, 44, 47, 53, 60, 62, 69, 72, 117, 131, 349, 407})
+"""ClickHouse's codes for a statement or a row it will never take: parsing, types, names, syntax."""
+
+
+def is_permanent(error: BaseException) -> bool:
+    """Whether the store said that it will never take this; then trying again only hides it."""
+    code = _CODE.search(str(error))
+    return code is not None and int(code[1]) in _PERMANENT

@@ -4,6 +4,7 @@ CREATE TABLE telemetry (
     topic LowCardinality(String),
     partition UInt32,
     offset Int64,
+    item UInt16 COMMENT 'position in the record, where a record holds several (OTLP)',
     mask UInt64 COMMENT 'facts about the event, see schemas/outcomes.py',
     inserted_at DateTime('UTC') DEFAULT now('UTC'),
     kind LowCardinality(String),
@@ -55,7 +56,7 @@ CREATE TABLE telemetry (
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMMDD(inserted_at)
-ORDER BY (topic, partition, offset)
+ORDER BY (topic, partition, offset, item)
 TTL inserted_at + INTERVAL 30 DAY
 SETTINGS ttl_only_drop_parts = 1;
 

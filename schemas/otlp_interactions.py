@@ -1,0 +1,127 @@
+"""A request, with what belongs to it, to an Interaction."""
+
+from functools import lru_cache
+
+from schemas import otlp_text as text
+from schemas.otlp_batch import OtlpBatch
+from schemas.otlp_fields import Fields, Reader
+from schemas.otlp_guardrails import MAX_GUARDRAILS, injection_of, of_attributes, of_marks, of_span
+from schemas.otlp_item import CONTENT_SEEN, MAX_TEXT, Attributes, Item
+from schemas.otlp_tree import Request
+from schemas.telemetry import Grounding, Guardrail, Interaction, Redaction, Refusal, ToolCall
+
+_MAX_TOOLS = 128
+_GRAVITY = {"refusal": 6, "content_filter": 5, "error": 4, "unknown": 3, "length": 2, "tool_call": 1, "stop": 0}
+"""Of several choices' reasons the gravest counts; one we do not know is graver than an ordinary end."""
+_REFUSED = Refusal(refused=True, by="model")
+_STATUSES = frozenset({"applied", "clean", "failed", "skipped"})
+_RISKS = frozenset({"low", "medium", "high"})
+
+
+def interaction(request: Request, beside: list[Item], reader: Reader, batch: OtlpBatch) -> None:
+    """Adds the request's interaction to the batch, or counts why not. `beside`: spans whose marks are its own."""
+    item = request.item
+    fields = reader.envelope(item, "interaction", f"{item.trace_id}:{item.span_id}", item.end)
+    if isinstance(fields, str):
+        batch.rejected[fields] += 1
+        return
+    attributes = item.attributes
+    _finish(item, fields, reader, batch)
+    for target in ("tokens_input", "tokens_output"):
+        value = text.count(reader.first(attributes, target))
+        if value is not None:
+            fields[target] = value
+    latency = reader.latency_ms(item)
+    if latency is not None:
+        fields["latency_ms"] = latency
+    fields["redaction"] = _redaction(attributes, reader)
+    if request.tools:
+        fields["tool_calls"] = _tools(request.tools, reader, batch)
+    if request.retrieval or "safety.grounding.required" in attributes:
+        grounded = attributes.get("safety.grounding.grounded")
+        required = request.retrieval or attributes["safety.grounding.required"] is True
+        fields["grounding"] = Grounding(required=required, grounded=grounded if isinstance(grounded, bool) else None)
+    guardrails = _guardrails(request, beside, reader, batch)
+    if guardrails:
+        batch.rejected["out_of_range"] += max(0, len(guardrails) - MAX_GUARDRAILS)
+        fields["guardrails"] = tuple(guardrails[:MAX_GUARDRAILS])
+        fields["injection"] = injection_of(guardrails)
+    batch.events.append(Interaction.model_validate(fields))
+
+
+def _finish(item: Item, fields: Fields, reader: Reader, batch: OtlpBatch) -> None:
+    error = reader.first(item.attributes, "error_type")
+    if isinstance(error, str):
+        fields["error_type"] = text.identifier(error.lstrip("_")) or "OTHER"
+    elif item.failed:
+        fields["error_type"] = "OTHER"
+    words = reader.first(item.attributes, "finish_reasons")
+    if words:
+        _finish_reason(words, fields, reader, batch)
+    elif "error_type" in fields:
+        fields["finish_reason"] = "error"
+
+
+def _finish_reason(words: tuple[str, ...], fields: Fields, reader: Reader, batch: OtlpBatch) -> None:
+    table = reader.options.aliases.words["finish_reasons"]
+    gravest = ""
+    for raw in words:
+        lowered = raw.lower()
+        # Some clients send the name of their enum's member: FinishReason.MAX_TOKENS.
+        reason = table.get(lowered) or table.get(lowered.rpartition(".")[2]) or "unknown"
+        kept = text.identifier(raw) if len(raw) <= MAX_TEXT else None
+        if reason == "unknown":
+            batch.unknown_finish_reasons[kept or ""] += 1
+        if not gravest or _GRAVITY[reason] > _GRAVITY[gravest]:
+            gravest = reason
+            fields["finish_reason"], fields["finish_reason_raw"] = reason, kept
+    if gravest == "refusal":
+        fields["refusal"] = _REFUSED
+
+
+def _redaction(attributes: Attributes, reader: Reader) -> Redaction:
+    """What is known of redaction. Content that came this far is a redactor's failure, whatever it says itself."""
+    status = "failed" if CONTENT_SEEN in attributes else attributes.get("safety.redaction.status")
+    if status in _STATUSES:
+        version = reader.first(attributes, "redaction_version")
+        return _redacted(str(status), text.identifier(version) if isinstance(version, str) else None)
+    # Nobody upstream says what was done, but the intake looked for content and there was none.
+    return _redacted("clean", f"otlp-intake-v{reader.options.aliases.version}")
+
+
+@lru_cache(maxsize=256)
+def _redacted(status: str, version: str | None) -> Redaction:
+    return Redaction.model_validate({"status": status, "version": version})
+
+
+def _tools(tools: list[Item], reader: Reader, batch: OtlpBatch) -> tuple[ToolCall, ...]:
+    calls = []
+    for tool in tools:
+        permitted = tool.attributes.get("safety.tool.permitted", reader.options.assume_tools_permitted or None)
+        if not isinstance(permitted, bool):
+            batch.skipped["unjudged_tool"] += 1
+            continue
+        name = reader.first(tool.attributes, "tool_name") or tool.name.partition(" ")[2]
+        risk = tool.attributes.get("safety.tool.risk")
+        call = {
+            "name": text.name(str(name)) or "tool",
+            "permitted": permitted,
+            "executed": tool.attributes.get("safety.tool.executed") is not False,
+            "risk": risk if risk in _RISKS else None,
+        }
+        calls.append(ToolCall.model_validate(call))
+    batch.rejected["out_of_range"] += max(0, len(calls) - _MAX_TOOLS)
+    return tuple(calls[:_MAX_TOOLS])
+
+
+def _guardrails(request: Request, beside: list[Item], reader: Reader, batch: OtlpBatch) -> list[Guardrail]:
+    item = request.item
+    found: list[Guardrail] = []
+    for span in request.guardrails:
+        found += of_span(span, reader, batch)
+    for span in (item, *beside) if beside else (item,):
+        if span.marks:
+            found += of_marks(span, reader, batch)
+    if not reader.verdicts.isdisjoint(item.attributes):
+        found.append(of_attributes(item.attributes, item, None, reader, batch))  # the client guards in its own span
+    return found
