@@ -31,6 +31,11 @@ class Counting:
         m.records.labels(topic).inc(tally.records)
         m.duplicates.labels(topic).inc(tally.duplicates)
         m.offsets_skipped.labels(topic).inc(tally.skipped)
+        for attribute, n in tally.content.items():
+            m.otlp_content_dropped.labels(attribute).inc(n)
+        for kind, n in tally.not_counted.items():
+            m.otlp_not_counted.labels(kind).inc(n)
+        m.otlp_unknown_reasons.inc(tally.unknown_reasons)
         for reason, n in tally.rejected.items():
             m.dead_letters.labels(topic, reason).inc(n)
         for dimension, n in tally.folded.items():

@@ -20,12 +20,14 @@ from monitor.counting import Counting
 from monitor.errors import TopicShrankError
 from monitor.intake import Limits, Partition, Pending
 from monitor.memory import IdMemory
+from monitor.otlp import OtlpPartition
 from monitor.settings import Settings
 from monitor.store import events as event_rows
 from monitor.store.windows import Claim, read_claims
 from monitor.windows import SliceCap, Watermark, window_start
 from monitor.writing import Writer
-from schemas.topics import TOPICS
+from schemas.otlp import OtlpOptions
+from schemas.topics import OTLP_TOPIC, TOPICS
 
 log = logging.getLogger("vigil.ingest")
 _FRESH_SECONDS = 5.0
@@ -53,6 +55,7 @@ class Ingest:
         self._clock, self._timer = time
         self._limits = Limits(timedelta(seconds=settings.max_skew), timedelta(days=settings.max_age_days))
         self._topics = {topic.name: topic for topic in TOPICS}
+        self._otlp = OtlpOptions(fallback_feature=settings.otlp_feature, reference_key=settings.otlp_key())
         self._lock = asyncio.Lock()
         self._acks: list[Ack] = []
         self._writing: asyncio.Task[None] | None = None
@@ -191,7 +194,11 @@ class Ingest:
     def _own(self, tp: TP, offset: int, memory: IdMemory, watermark: float) -> None:
         marks = Watermark(self._settings.grace, self._settings.idle_after, watermark)
         cap = SliceCap(self._settings.slice_values)
-        self.partitions[tp] = Partition(self._topics[tp.topic], tp.partition, offset, memory, marks, cap)
+        if tp.topic == OTLP_TOPIC.name:
+            otlp = OtlpPartition(OTLP_TOPIC, tp.partition, offset, memory, marks, cap, options=self._otlp)
+            self.partitions[tp] = otlp
+        else:
+            self.partitions[tp] = Partition(self._topics[tp.topic], tp.partition, offset, memory, marks, cap)
 
     def _memory(self, claim: Claim | None) -> IdMemory:
         memory = IdMemory(int(self._settings.dedup_horizon * 1000), self._settings.dedup_ids)

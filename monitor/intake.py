@@ -13,11 +13,11 @@ from monitor.memory import IdMemory
 from monitor.windows import DIMENSIONS, WINDOW_SECONDS, Cells, Said, SliceCap, Watermark
 from schemas.codec import Reject, decode
 from schemas.dead_letter import DeadLetter
-from schemas.fast import FAST
+from schemas.fast import FAST, Fast
 from schemas.moments import unix_microseconds
 from schemas.outcomes import evaluation_mask, interaction_mask
 from schemas.telemetry import Heartbeat
-from schemas.topics import Topic
+from schemas.topics import OTLP_TOPIC, TELEMETRY_TOPIC, OtlpTopic, Topic
 
 _Key = tuple[int, Said, int, int]
 """Window start in Unix seconds, slice, mask, weight."""
@@ -46,6 +46,12 @@ class Tally:
     masks: Counter[tuple[str, int]] = field(default_factory=Counter)
     """Events by (feature, mask)."""
     heartbeats: list[Heartbeat] = field(default_factory=list)
+    content: Counter[str] = field(default_factory=Counter)
+    """OTLP attributes with content, dropped unread, by name."""
+    not_counted: Counter[str] = field(default_factory=Counter)
+    """OTLP items that are no interaction and no verdict, by kind."""
+    unknown_reasons: int = 0
+    """OTLP finish reasons that no table knows."""
 
 
 @dataclass(slots=True)
@@ -73,7 +79,7 @@ class Pending:
 class Partition:
     """What a worker knows of one partition it owns."""
 
-    topic: Topic
+    topic: Topic | OtlpTopic
     number: int
     next_offset: int
     memory: IdMemory
@@ -84,6 +90,9 @@ class Partition:
     def __post_init__(self) -> None:
         self.reset()
 
+    def _fast(self) -> Fast:
+        return FAST[CONTRACT.get(self.topic.name, self.topic.name)]
+
     def reset(self) -> None:
         """Begin a new flush after the last one."""
         self.pending = Pending(self.next_offset, self.next_offset - 1)
@@ -91,15 +100,15 @@ class Partition:
     def take(self, batch: Batch, now: datetime, limits: Limits) -> Tally:
         """Sort every record of a batch into events, repeats and dead letters. Returns this batch's tally."""
         tally = Tally(records=len(batch.values), skipped=batch.last + 1 - batch.fetched_from - len(batch.values))
-        oldest, newest = _span(now, limits)
-        events, moments = FAST[self.topic.name].decode(batch.values)
+        oldest, newest = span(now, limits)
+        events, moments = self._fast().decode(batch.values)
         is_new, accepted, times = self.memory.is_new, [], []
-        for value, event, at, offset, logged in zip(batch.values, events, moments, *_marks(batch, newest), strict=True):
+        for value, event, at, offset, logged in zip(batch.values, events, moments, *marks(batch, newest), strict=True):
             if at is None or not oldest <= at <= newest or type(event) is HEARTBEAT:
                 verdict = self._judge(value, event, at, oldest, newest)
                 if isinstance(verdict, Reject):
                     tally.rejected[verdict.reason] += 1
-                    self.pending.letters.append(_letter(batch, offset, value, verdict, now))
+                    self.pending.letters.append(letter(batch, offset, value, verdict, now))
                     continue
                 event, at = verdict  # noqa: PLW2901  # as the fast way would have given them
             if is_new(event.event_id, offset, logged):
@@ -111,7 +120,7 @@ class Partition:
         self._accept(accepted, times, now.timestamp(), tally)
         self.next_offset = batch.last + 1
         self.pending.offset_to = batch.last
-        _add(self.pending.tally, tally)
+        add_tally(self.pending.tally, tally)
         return tally
 
     def _judge(
@@ -119,10 +128,10 @@ class Partition:
     ) -> tuple[Any, int] | Reject:
         """The verdict on what the fast way left, or on an event whose times are to be looked at."""
         if at is None:
-            answer = decode(self.topic.adapter, value)
+            answer = decode(self.topic.adapter, value)  # type: ignore[union-attr]  # OTLP has a take of its own
             if isinstance(answer, Reject):
                 return answer
-            event, at = FAST[self.topic.name].from_model(answer), unix_microseconds(answer.ts)
+            event, at = self._fast().from_model(answer), unix_microseconds(answer.ts)
         if at > newest:
             return Reject("from_the_future", "ts")  # one bad clock must not close every window
         if at < oldest:
@@ -133,14 +142,14 @@ class Partition:
 
     def _accept(self, events: list[Any], times: list[int], now: float, tally: Tally) -> None:
         """Count new events, and keep their rows."""
-        if self.topic.name == "ai.telemetry":
+        if self.topic.name in COUNTED:
             self._count(events, times, now, tally)
         by_table: dict[str, list[Any]] = {}
         for event in events:
             event.topic, event.partition = self.topic.name, self.number
             by_table.setdefault(TABLES[type(event)], []).append(event)
         for table, group in by_table.items():
-            block = FAST[self.topic.name].rows(group)
+            block = self._fast().rows(group)
             self.pending.lines.setdefault(table, []).append(block)
             self.pending.events += len(group)
             self.pending.bytes += len(block)
@@ -176,6 +185,10 @@ class Partition:
                 tally.folded[dimension] += n
 
 
+COUNTED = (TELEMETRY_TOPIC.name, OTLP_TOPIC.name)
+"""Topics whose events are counted in windows, and whose watermarks close them."""
+CONTRACT = {OTLP_TOPIC.name: TELEMETRY_TOPIC.name}
+"""Whose contract the events of a topic follow, where it is not their own."""
 _STRUCTS = {kind: struct for fast in FAST.values() for kind, struct in fast.structs.items()}
 HEARTBEAT: Any = _STRUCTS["heartbeat"]
 _MASKS: dict[type, Callable[[Any], int]] = {
@@ -196,13 +209,13 @@ _WINDOW_US = WINDOW_SECONDS * _SECOND_US
 _cut = attrgetter(*DIMENSIONS)
 
 
-def _span(now: datetime, limits: Limits) -> tuple[int, int]:
+def span(now: datetime, limits: Limits) -> tuple[int, int]:
     """The oldest and the newest time that an event may have, in Unix microseconds."""
     moment, step = unix_microseconds(now), timedelta(microseconds=1)
     return moment - limits.max_age // step, moment + limits.max_skew // step
 
 
-def _marks(batch: Batch, newest: int) -> tuple[Sequence[int], Sequence[int]]:
+def marks(batch: Batch, newest: int) -> tuple[Sequence[int], Sequence[int]]:
     """Offset and Kafka's time, in Unix milliseconds, of each record."""
     offsets = range(batch.first, batch.last + 1) if batch.offsets is None else batch.offsets
     # A record's time may be the producer's; a wrong one must not stop the turning of the memory.
@@ -218,7 +231,8 @@ def _heartbeat(row: Any) -> Heartbeat:
     return Heartbeat(kind="heartbeat", **said)
 
 
-def _letter(batch: Batch, offset: int, value: bytes | None, reject: Reject, now: datetime) -> DeadLetter:
+def letter(batch: Batch, offset: int, value: bytes | None, reject: Reject, now: datetime) -> DeadLetter:
+    """The pointer to a refused record."""
     payload = value or b""
     return DeadLetter(
         source_topic=batch.topic,
@@ -232,7 +246,8 @@ def _letter(batch: Batch, offset: int, value: bytes | None, reject: Reject, now:
     )
 
 
-def _add(total: Tally, part: Tally) -> None:
+def add_tally(total: Tally, part: Tally) -> None:
+    """Add what a range row tells of a batch to that of its flush."""
     total.records += part.records
     total.skipped += part.skipped
     total.accepted += part.accepted

@@ -47,6 +47,21 @@ class Metrics:
         self.late_events = Counter(
             "vigil_late_events", "Events that came after their window had closed.", ["feature"], registry=r
         )
+        self.otlp_content_dropped = Counter(
+            "vigil_otlp_content_dropped",
+            "OTLP attributes that carry content, dropped unread.",
+            ["attribute"],
+            registry=r,
+        )
+        self.otlp_not_counted = Counter(
+            "vigil_otlp_items_not_counted",
+            "OTLP spans and log records that are no interaction and no verdict.",
+            ["kind"],
+            registry=r,
+        )
+        self.otlp_unknown_reasons = Counter(
+            "vigil_otlp_unknown_finish_reasons", "OTLP finish reasons that the alias table lacks.", registry=r
+        )
         self.slices_capped = Counter(
             "vigil_slices_capped", "Events whose dimension value went into other.", ["dimension"], registry=r
         )

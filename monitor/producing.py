@@ -11,7 +11,7 @@ from kafka.admin import NewTopic
 from kafka.errors import KafkaError, TopicAlreadyExistsError
 
 from monitor.errors import UserError
-from schemas.topics import Topic
+from schemas.topics import OtlpTopic, Topic
 
 T = TypeVar("T")
 
@@ -66,7 +66,7 @@ def sender(broker: str, client_id: str) -> Iterator[Sender]:
         producer.close(timeout=5)
 
 
-def ensure_topics(broker: str, topics: Iterable[Topic], partitions: int) -> list[str]:
+def ensure_topics(broker: str, topics: Iterable[Topic | OtlpTopic], partitions: int) -> list[str]:
     """Create the topics that do not exist, and return their names. Existing ones are left as they are."""
     servers = broker.split(",")
     admin = _client(broker, lambda: KafkaAdminClient(bootstrap_servers=servers, bootstrap_timeout_ms=_PATIENCE_MS))

@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 
 from clickhouse_connect.driver.client import Client
@@ -41,17 +41,20 @@ class Scorekeeper:
         self._clock = clock
         self._feature = Cap(settings.features)
         self._owned: frozenset[int] = frozenset()
-        self._partitions = 0
+        self._topics: dict[str, int] = {}
         self._scorer: Scorer | None = None
         self._unsent = Findings()
         self._stop = threading.Event()
 
-    def own(self, owned: Iterable[int], partitions: int) -> None:
-        """Which partitions of the telemetry topic are ours, of how many. A change begins anew from the store."""
+    def own(self, owned: Iterable[int], partitions: Mapping[str, int]) -> None:
+        """Which partitions of the telemetry topic are ours, and how many each counted topic has.
+
+        A change begins anew from the store.
+        """
         mine = frozenset(owned)
-        if (mine, partitions) == (self._owned, self._partitions):
+        if (mine, partitions) == (self._owned, self._topics):
             return
-        self._owned, self._partitions, self._scorer = mine, partitions, None
+        self._owned, self._topics, self._scorer = mine, dict(partitions), None
         if not mine:
             self._clear()
 
@@ -68,8 +71,8 @@ class Scorekeeper:
 
     def _advance(self) -> None:
         now = self._clock()
-        marks = read_watermarks(self._client, TELEMETRY_TOPIC.name, now - _ALIVE)
-        if len(marks) < self._partitions:
+        marks = read_watermarks(self._client, list(self._topics), now - _ALIVE)
+        if len(marks) < sum(self._topics.values()):
             return  # nobody speaks for some partition, so nobody knows whether a window is complete
         end = closed_until(marks.values())
         history = self._settings.history_hours * 3600
@@ -124,7 +127,7 @@ class Scorekeeper:
             raise StoreUnavailableError("the store does not answer the audit") from error
 
     def _owns(self, feature: str) -> bool:
-        return owner(feature, self._partitions) in self._owned
+        return owner(feature, self._topics[TELEMETRY_TOPIC.name]) in self._owned
 
     def _tell(self, scorer: Scorer) -> None:
         """Store what was found, then show it. What the store did not take is told again the next time."""

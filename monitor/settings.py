@@ -50,6 +50,11 @@ class Settings(BaseSettings):
     session_timeout: Seconds = Field(6.0, description="Seconds without a heartbeat until Kafka gives partitions away.")
     grace: Seconds = Field(5.0, description="Seconds a window waits for stragglers.")
     idle_after: Seconds = Field(15.0, description="Seconds without records until a partition follows the wall clock.")
+    otlp: bool = Field(True, description="Whether to read `ai.telemetry.otlp`, written by OpenTelemetry Collectors.")
+    otlp_feature: str | None = Field(None, description="Feature of OTLP spans that name none; else they are refused.")
+    otlp_key_file: Path | None = Field(
+        None, description="File with the key, 16 bytes or more, that turns response ids into `request_ref`."
+    )
     max_skew: Seconds = Field(300.0, description="Seconds an event may lie in the future.")
     max_age_days: Annotated[int, Field(ge=1, le=3650)] = Field(400, description="Days an event may lie in the past.")
     dedup_horizon: Seconds = Field(600.0, description="Seconds an event id is remembered, at least.")
@@ -68,6 +73,18 @@ class Settings(BaseSettings):
     history_hours: Annotated[int, Field(ge=1, le=24 * 35)] = Field(
         24, description="Hours of stored windows the scorer learns from at its start."
     )
+
+    def otlp_key(self) -> bytes | None:
+        """The key of `request_ref`, or None. Raises UserError when the file cannot be read or is too short."""
+        if self.otlp_key_file is None:
+            return None
+        try:
+            key = self.otlp_key_file.read_bytes().strip()
+        except OSError as error:
+            raise UserError(f"cannot read VIGIL_OTLP_KEY_FILE {self.otlp_key_file}") from error
+        if len(key) < 16:
+            raise UserError("VIGIL_OTLP_KEY_FILE holds fewer than 16 bytes; write a longer random key into it")
+        return key
 
     def password(self) -> str:
         """The ClickHouse password from its file, or "". Raises UserError when the file cannot be read."""

@@ -21,6 +21,7 @@ from monitor.counting import Counting
 from monitor.errors import StoreUnavailableError, UserError
 from monitor.faust_app import faust_app
 from monitor.ingest import Ingest
+from monitor.intake import COUNTED
 from monitor.metrics import Metrics
 from monitor.producing import ensure_topics
 from monitor.scorekeeper import Scorekeeper
@@ -33,7 +34,7 @@ from monitor.transport import BatchConsumer, BatchSchema, BatchTransport
 from monitor.web import serve
 from monitor.writing import Writer
 from schemas.dead_letter import DeadLetter
-from schemas.topics import CHANGES_TOPIC, DEAD_LETTER_TOPIC, REVIEWS_TOPIC, TELEMETRY_TOPIC, TOPICS
+from schemas.topics import CHANGES_TOPIC, DEAD_LETTER_TOPIC, OTLP_TOPIC, REVIEWS_TOPIC, TELEMETRY_TOPIC, TOPICS
 
 log = logging.getLogger("vigil.worker")
 _READ = (TELEMETRY_TOPIC, CHANGES_TOPIC, REVIEWS_TOPIC)
@@ -63,7 +64,7 @@ class Worker:
         self._letters = self.app.topic(
             DEAD_LETTER_TOPIC.name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
         )
-        for topic in _READ:
+        for topic in (*_READ, OTLP_TOPIC) if settings.otlp else _READ:
             channel = self.app.topic(topic.name, schema=BatchSchema())
             self.app.agent(channel, name=topic.name)(self._read)
         for task in (self._flush, self._score, self._serve):
@@ -111,8 +112,10 @@ class Worker:
         while not self.app.should_stop:
             await asyncio.sleep(_SCORE_EVERY)
             mine = [tp.partition for tp in self.ingest.partitions if tp.topic == TELEMETRY_TOPIC.name]
-            partitions = self.app.consumer.topic_partitions(TELEMETRY_TOPIC.name)
-            if partitions is None:
+            counted = COUNTED if self.settings.otlp else COUNTED[:1]
+            known = {topic: self.app.consumer.topic_partitions(topic) for topic in counted}
+            partitions = {topic: number for topic, number in known.items() if number is not None}
+            if len(partitions) < len(counted):
                 continue  # not in the group yet
             try:
                 self.scorekeeper.own(mine, partitions)
@@ -185,7 +188,7 @@ async def or_die(work: Awaitable[T]) -> T:
 def run(settings: Settings) -> None:
     """Run a worker until a signal ends it. Raises UserError when something must be put right first."""
     if settings.create_topics:
-        ensure_topics(settings.broker, TOPICS, settings.partitions)
+        ensure_topics(settings.broker, (*TOPICS, OTLP_TOPIC) if settings.otlp else TOPICS, settings.partitions)
     password = settings.password()
     with ExitStack() as stack:
         embedded = is_embedded(settings.store)

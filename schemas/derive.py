@@ -19,7 +19,7 @@ from typing_extensions import TypeAliasType
 
 from schemas.base import Contract, UtcTime
 
-PLACE = ("topic", "partition", "offset", "mask")
+PLACE = ("topic", "partition", "offset", "item", "mask")
 """Fields of a message's struct that no record can set; they say where a row came from. Never in a contract."""
 
 _NOBODY = Annotated[int, msgspec.Meta(gt=0, lt=0)]

@@ -51,7 +51,7 @@ def claim(store: Client, window: int) -> None:
 def keeper(store: Client) -> tuple[Scorekeeper, Metrics]:
     metrics = Metrics()
     made = Scorekeeper(load({"VIGIL_HISTORY_HOURS": "6"}), store, metrics, lambda: WATCHED)
-    made.own(range(4), 4)
+    made.own(range(4), {"ai.telemetry": 4})
     return made, metrics
 
 
@@ -144,7 +144,7 @@ def test_features_of_other_workers_are_left_alone(history: Client) -> None:
     claim(history, 1012)
     found = []
     for number, scorer in enumerate(scorers):
-        scorer.own([number], 4)
+        scorer.own([number], {"ai.telemetry": 4})
         scorer.tick()
         found.append(len(incidents(history)))
     assert found[-1] == 1

@@ -4,6 +4,7 @@ from clickhouse_connect.driver.client import Client
 
 _ID_TABLES = {
     "ai.telemetry": ("telemetry", "heartbeats"),
+    "ai.telemetry.otlp": ("telemetry",),
     "ai.changes": ("changes",),
     "ai.reviews": ("reviews",),
 }

@@ -184,15 +184,15 @@ def _time(milliseconds: int) -> datetime:
     return datetime.fromtimestamp(milliseconds / 1000.0, UTC)
 
 
-def read_watermarks(client: Client, topic: str, since: datetime) -> dict[int, float]:
+def read_watermarks(client: Client, topics: Sequence[str], since: datetime) -> dict[tuple[str, int], float]:
     """How far each partition is complete, in Unix seconds, by claims written since then. Blocking."""
     found = client.query(
-        "SELECT partition, toUnixTimestamp64Milli(max(watermark)) FROM windows "
-        "WHERE row_kind = 'range' AND topic = {topic:String} AND window_start >= {since:DateTime('UTC')} "
-        "GROUP BY partition",
-        {"topic": topic, "since": since},
+        "SELECT topic, partition, toUnixTimestamp64Milli(max(watermark)) FROM windows "
+        "WHERE row_kind = 'range' AND topic IN {topics:Array(String)} AND window_start >= {since:DateTime('UTC')} "
+        "GROUP BY topic, partition",
+        {"topics": list(topics), "since": since},
     )
-    return {int(partition): int(value) / 1000.0 for partition, value in found.result_rows}
+    return {(topic, int(partition)): int(value) / 1000.0 for topic, partition, value in found.result_rows}
 
 
 def read_mask_counts(client: Client, start: int, end: int) -> MaskCounts:

@@ -69,8 +69,8 @@ def test_idle_claims_move_the_watermark_and_claim_nothing(store: Client) -> None
     insert_claim(store, claim(0, 9), {}, STAMP)
     later = NOW + timedelta(seconds=30)
     insert_idle_claims(store, [claim(10, 9, mark=later), claim(0, -1, 1)], Stamp("worker-1", "idle-1", NOW))
-    marks = read_watermarks(store, "ai.telemetry", NOW - timedelta(minutes=1))
-    assert marks == {0: later.timestamp(), 1: NOW.timestamp()}
+    marks = read_watermarks(store, ["ai.telemetry"], NOW - timedelta(minutes=1))
+    assert marks == {("ai.telemetry", 0): later.timestamp(), ("ai.telemetry", 1): NOW.timestamp()}
     assert read_claims(store, [("ai.telemetry", 0)], NOW - timedelta(days=1))["ai.telemetry", 0].offset_to == 9
     insert_claim(store, claim(10, 14), {}, Stamp("worker-1", "flush-2", NOW))
     assert audit_errors(store, NOW - timedelta(days=1)) == 0
