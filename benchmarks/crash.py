@@ -8,15 +8,13 @@ INSERT that succeeded; the store goes away for a while; the disk runs full; the 
 import os
 import random
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -24,162 +22,21 @@ from typing import Any
 from kafka import KafkaConsumer
 
 from benchmarks.common import about, finish, is_quick, say
+from benchmarks.harm import SESSION, Feed, Harm, Slot
 from benchmarks.meddler import Meddler
 from monitor.clock import monotonic
 from monitor.embedded import free_port, start_broker
 from monitor.errors import UserError
 from monitor.leash import Child
-from monitor.producing import ensure_topics, sender
+from monitor.producing import ensure_topics
 from monitor.settings import environment
 from schemas.topics import DEAD_LETTER_TOPIC, TOPICS
 from tests.e2e.ask import ask
 from tests.e2e.processes import Served, Workers
-from tests.e2e.recount import Sent, records, recount
+from tests.e2e.recount import Sent, recount
 from tests.kafka.broker import start_kafka
 
 PARTITIONS = 8
-RATE = 1500
-SESSION = 3.0
-
-
-@dataclass
-class Slot:
-    """A place for one worker: whatever ends it, another one is started there."""
-
-    number: int
-    meddler: Meddler
-    workers: Workers
-    process: subprocess.Popen[bytes] | None = None
-    ends: Counter[int] = field(default_factory=Counter)
-
-    def start(self) -> None:
-        """Start a worker that reaches the store through the meddler."""
-        store = f"http://default@127.0.0.1:{self.meddler.port}"
-        self.process = self.workers.start(STORE=store)
-
-    def tend(self) -> None:
-        """Start another worker where one has ended."""
-        if self.process is None or self.process.poll() is not None:
-            if self.process is not None:
-                self.ends[self.process.returncode] += 1
-            self.start()
-
-    def kill(self) -> bool:
-        """SIGKILL. Whether there was a worker to kill."""
-        if self.process is None or self.process.poll() is not None:
-            return False
-        self.process.send_signal(signal.SIGKILL)
-        return True
-
-
-@dataclass
-class Feed:
-    """Sends records at a steady rate, and keeps them all."""
-
-    broker: str
-    seed: int
-    sent: Sent = field(default_factory=list)
-    _stop: threading.Event = field(default_factory=threading.Event)
-    _thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        """Begin, in a thread."""
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """End; everything sent is in Kafka when this returns."""
-        self._stop.set()
-        if self._thread is not None:
-            self._thread.join()
-
-    def _run(self) -> None:
-        block = 0
-        with sender(self.broker, "crash") as out:
-            while not self._stop.is_set():
-                part = records(self.seed * 100_003 + block, RATE)
-                started = monotonic()
-                for i, (emitter, value) in enumerate(part):
-                    out.send("ai.telemetry", value, emitter)
-                    if i % 50 == 0:
-                        time.sleep(max(started + i / RATE - monotonic(), 0.0))
-                self.sent += part
-                block += 1
-
-
-@dataclass
-class Harm:
-    """What is done to the system, and how often it was done."""
-
-    slots: list[Slot]
-    served: Served
-    chance: random.Random
-    done: Counter[str] = field(default_factory=Counter)
-
-    def tend(self) -> None:
-        """Start workers where some have ended."""
-        for slot in self.slots:
-            slot.tend()
-
-    def kill(self) -> None:
-        """SIGKILL at a random moment."""
-        time.sleep(self.chance.uniform(0.0, 3.0))
-        self.done["kills"] += self.chance.choice(self.slots).kill()
-
-    def kill_in_insert(self) -> None:
-        """SIGKILL within milliseconds after an INSERT was handed to the store, before its answer is read."""
-        slot = self.chance.choice(self.slots)
-        pause, hit = self.chance.uniform(0.0, 0.004), threading.Event()
-
-        def strike() -> None:
-            time.sleep(pause)
-            if slot.kill():
-                self.done["kills"] += 1
-                self.done["kills_in_insert"] += 1
-            hit.set()
-
-        slot.meddler.on_insert = strike
-        give_up = monotonic() + 15
-        while not hit.wait(0.2) and monotonic() < give_up:
-            self.tend()
-        slot.meddler.on_insert = None
-
-    def zombie(self) -> None:
-        """Pause a worker past its session, so that another takes over; then let it go on."""
-        slot = self.chance.choice(self.slots)
-        process = slot.process
-        if process is None or process.poll() is not None:
-            return
-        process.send_signal(signal.SIGSTOP)
-        give_up = monotonic() + 3 * SESSION
-        while monotonic() < give_up:
-            self.tend()
-            time.sleep(0.2)
-        process.send_signal(signal.SIGCONT)
-        self.done["zombies"] += 1
-
-    def lose_answer(self) -> None:
-        """The next INSERT succeeds, and its sender is not told."""
-        self.chance.choice(self.slots).meddler.drop_answer = True
-        time.sleep(2.0)
-        self.done["answers_lost"] = sum(slot.meddler.dropped for slot in self.slots)
-
-    def freeze_store(self, seconds: float) -> None:
-        """The store does not answer for a while."""
-        self.served.process.send_signal(signal.SIGSTOP)
-        time.sleep(seconds)
-        self.served.process.send_signal(signal.SIGCONT)
-        self.done["store_frozen"] += 1
-
-    def fill_disk(self, folder: Path) -> None:
-        """The store's disk is full for ten seconds."""
-        filler = folder / "filler"
-        with suppress(OSError), filler.open("wb") as out:
-            while True:
-                out.write(b"\0" * 2**20)
-        time.sleep(10.0)
-        filler.unlink()
-        self.done["disk_full"] += 1
 
 
 def tmpfs(folder: Path) -> bool:

@@ -12,6 +12,7 @@ from schemas.kpis import CATALOGUE, KPIS, TELEMETRY_COMPLETENESS
 ROOT = Path(__file__).parent.parent
 FILES = ("README.md",)
 DEMO_OUTPUT = ROOT / "docs" / "demo-output.txt"
+RESULTS = ROOT / "benchmarks" / "results"
 THROUGHPUT = ROOT / "benchmarks" / "results" / "throughput.json"
 _RUNS = {
     "end_to_end_per_cpu_s": "end to end: a worker, its store in another process",
@@ -97,14 +98,32 @@ def _ends(spreads: dict[str, dict[str, float]], name: str, digits: int = 0) -> s
     return f"{spreads[name]['low']:,.{digits}f} to {spreads[name]['high']:,.{digits}f}"
 
 
-BLOCKS = {"settings": settings_table, "kpis": kpi_table, "demo": demo_output, "throughput": throughput_tables}
+def crash_sentence() -> str:
+    """What the last full `make bench-crash` did, and whether the count was exact."""
+    found = json.loads((RESULTS / "crash.json").read_text())
+    return (
+        f"The last full run ({found['date'][:10]}, {found['broker']}): {found['kills']} kills, "
+        f"{found['kills_in_insert']} of them inside a running INSERT, {found['zombies']} workers paused past their "
+        f"session, {found['answers_lost']} lost answers, {found.get('disk_full', 0)} full disk, "
+        f"{found.get('store_frozen', 0)} frozen store. Of {found['sent']:,} records {found['lost']} were lost and "
+        f"{found['doubled']} counted twice."
+    )
+
+
+BLOCKS = {
+    "crash": crash_sentence,
+    "settings": settings_table,
+    "kpis": kpi_table,
+    "demo": demo_output,
+    "throughput": throughput_tables,
+}
 
 
 def renewed(text: str) -> str:
     """The text with each block between its two comments written anew."""
     for name, make in BLOCKS.items():
-        pattern = re.compile(rf"(<!-- begin {name} -->\n).*?(\n<!-- end {name} -->)", re.S)
-        text = pattern.sub(lambda found, make=make: f"{found[1]}{make()}{found[2]}", text)
+        pattern = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.S)
+        text = pattern.sub(lambda found, make=make: f"{found[1]}{make()}\n{found[2]}", text)
     return text
 
 

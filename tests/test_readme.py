@@ -4,6 +4,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from schemas.codec import Reject, decode
 from schemas.telemetry import TELEMETRY
 
@@ -14,6 +16,12 @@ def test_generated_blocks_are_current() -> None:
     command = [sys.executable, "docs/generate.py", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("name", ["demo", "kpis", "settings", "crash"])
+def test_a_generated_block_is_there_and_not_empty(name: str) -> None:
+    block = (ROOT / "README.md").read_text().split(f"<!-- begin {name} -->\n")[1].split(f"<!-- end {name} -->")[0]
+    assert len(block) > 100
 
 
 def test_the_smallest_interaction_is_one() -> None:
