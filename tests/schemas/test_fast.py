@@ -192,9 +192,11 @@ def test_a_neighbour_changes_no_verdict(places: list[int | None]) -> None:
 
 def test_a_row_says_its_place_and_the_defaults_that_a_column_has_not() -> None:
     [event], _ = FAST["ai.telemetry"].decode([interaction(1)])
-    event.topic, event.partition, event.offset, event.mask = "ai.telemetry", 3, 7, 1
+    place = {"topic": "ai.telemetry", "partition": 3, "offset": 7, "item": 2, "mask": 1}
+    for name in PLACE:
+        setattr(event, name, place[name])
     row = json.loads(FAST["ai.telemetry"].rows([event]))
-    assert {name: row[name] for name in PLACE} == {"topic": "ai.telemetry", "partition": 3, "offset": 7, "mask": 1}
+    assert {name: row[name] for name in PLACE} == place
     assert (row["finish_reason"], row["sample_weight"], row["schema_version"]) == ("unknown", 1, 1)
     assert "guardrails" not in row
     assert "model" not in row
