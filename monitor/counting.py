@@ -1,12 +1,10 @@
 """From tallies to Prometheus: the numbers of the stream, at the moment they are counted."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from datetime import datetime
 
 from monitor.intake import Tally
 from monitor.metrics import Cap, Metrics
-from schemas.kpis import CATALOGUE, counts
-from schemas.outcomes import Bit
 from schemas.telemetry import FIRST_HEARTBEAT_WITHIN, Heartbeat
 
 _EMITTERS = 100_000
@@ -20,7 +18,6 @@ class Counting:
         self._since = since
         self._metrics = metrics
         self._feature = Cap(features)
-        self._by_mask: dict[int, tuple[tuple[str, bool], ...]] = {}
         self._heartbeats: OrderedDict[tuple[str, str, datetime], int] = OrderedDict()
         self._started: set[str] = set()
         self._newest: dict[str, float] = {}
@@ -42,8 +39,10 @@ class Counting:
             m.slices_capped.labels(dimension).inc(n)
         for feature, n in tally.late.items():
             m.late_events.labels(self._feature(feature)).inc(n)
+        masks: Counter[tuple[str, int]] = Counter()
         for (feature, mask), n in tally.masks.items():
-            self._add_mask(self._known(feature), mask, n)
+            masks[self._known(feature), mask] += n
+        m.kpis.add(masks)
         for heartbeat in tally.heartbeats:
             self._add_heartbeat(heartbeat)
 
@@ -52,34 +51,9 @@ class Counting:
         label = self._feature(feature)
         if label not in self._started:
             self._started.add(label)
-            m = self._metrics
-            m.interactions.labels(label)
-            m.interactions_expected.labels(label)
-            for kpi in CATALOGUE:
-                if "." not in kpi:
-                    m.kpi_bad.labels(label, kpi)
-                    m.kpi_evaluated.labels(label, kpi)
+            self._metrics.kpis.begin(label)
+            self._metrics.interactions_expected.labels(label)
         return label
-
-    def _add_mask(self, feature: str, mask: int, n: int) -> None:
-        if mask & Bit.SYNTHETIC:
-            return
-        if mask & Bit.INTERACTION:
-            self._metrics.interactions.labels(feature).inc(n)
-        for kpi, bad in self._kpis(mask):
-            self._metrics.kpi_evaluated.labels(feature, kpi).inc(n)
-            if bad:
-                self._metrics.kpi_bad.labels(feature, kpi).inc(n)
-
-    def _kpis(self, mask: int) -> tuple[tuple[str, bool], ...]:
-        """(KPI, is bad) that a mask is evaluated for; a violation's category only where it was found."""
-        known = self._by_mask.get(mask)
-        if known is None:
-            found = ((name, *counts(kpi, mask)) for name, kpi in CATALOGUE.items())
-            known = tuple((name, bad) for name, bad, evaluated, _ in found if evaluated and (bad or "." not in name))
-            if len(self._by_mask) < 100_000:
-                self._by_mask[mask] = known
-        return known
 
     def _add_heartbeat(self, heartbeat: Heartbeat) -> None:
         """The emitter's count less its last one; an emitter first heard of late in its life only sets the mark."""

@@ -2,6 +2,8 @@
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from monitor.kpi_counters import KpiCounters
+
 OTHER = "other"
 
 
@@ -14,22 +16,11 @@ class Metrics:
 
         # From the stream, at the moment of counting: they go on while the store is away.
         self.records = Counter("vigil_records", "Kafka records read.", ["topic"], registry=r)
-        self.interactions = Counter(
-            "vigil_interactions", "Interactions that arrived and were counted.", ["feature"], registry=r
-        )
+        self.kpis = KpiCounters(r)
         self.interactions_expected = Counter(
             "vigil_interactions_expected",
             "Interactions that emitters say they had, from heartbeats.",
             ["feature"],
-            registry=r,
-        )
-        self.kpi_bad = Counter(
-            "vigil_kpi_bad", "Events that were bad for a KPI: its numerator.", ["feature", "kpi"], registry=r
-        )
-        self.kpi_evaluated = Counter(
-            "vigil_kpi_evaluated",
-            "Events that were evaluated for a KPI: its denominator.",
-            ["feature", "kpi"],
             registry=r,
         )
         self.last_heartbeat = Gauge(
