@@ -2,9 +2,10 @@
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import compress
 from operator import attrgetter
 from typing import Any
 
@@ -19,8 +20,8 @@ from schemas.outcomes import evaluation_mask, interaction_mask
 from schemas.telemetry import Heartbeat
 from schemas.topics import OTLP_TOPIC, TELEMETRY_TOPIC, OtlpTopic, Topic
 
-_Key = tuple[int, Said, int, int]
-"""Window start in Unix seconds, slice, mask, weight."""
+_Key = tuple[int, Said, int]
+"""Number of the window, slice as the event has it, mask."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,9 @@ class Pending:
 
     offset_from: int
     offset_to: int
-    cells: Cells = field(default_factory=Cells)
+    cells: Cells = field(default_factory=dict)
+    slots: dict[_Key, list[int]] = field(default_factory=dict)
+    """The same cells by what events say, where nothing was folded: the way to a cell that was met before."""
     lines: dict[str, list[bytes]] = field(default_factory=dict)
     """JSON rows by table: blocks of lines, one for each batch."""
     events: int = 0
@@ -101,32 +104,38 @@ class Partition:
         """Sort every record of a batch into events, repeats and dead letters. Returns this batch's tally."""
         tally = Tally(records=len(batch.values), skipped=batch.last + 1 - batch.fetched_from - len(batch.values))
         oldest, newest = span(now, limits)
-        events, moments = self._fast().decode(batch.values)
-        is_new, accepted, times = self.memory.is_new, [], []
-        for value, event, at, offset, logged in zip(batch.values, events, moments, *marks(batch, newest), strict=True):
-            if at is None or not oldest <= at <= newest or type(event) is HEARTBEAT:
-                verdict = self._judge(value, event, at, oldest, newest)
-                if isinstance(verdict, Reject):
-                    tally.rejected[verdict.reason] += 1
-                    self.pending.letters.append(letter(batch, offset, value, verdict, now))
-                    continue
-                event, at = verdict  # noqa: PLW2901  # as the fast way would have given them
-            if is_new(event.event_id, offset, logged):
-                event.offset = offset
-                accepted.append(event)
-                times.append(at)
-        tally.accepted = len(accepted)
-        tally.duplicates = tally.records - tally.accepted - tally.rejected.total()
-        self._accept(accepted, times, now.timestamp(), tally)
+        found = _Found(*self._fast().decode(batch.values), *marks(batch, newest))
+        self._judge_odd(batch, found, now, (oldest, newest), tally)
+        new = self.memory.are_new([event.event_id for event in found.events], found.offsets, found.logged)
+        if not all(new):
+            tally.duplicates = new.count(False)
+            found = found.only(new)
+        tally.accepted = len(found.events)
+        for event, offset in zip(found.events, found.offsets, strict=True):
+            event.offset = offset
+        self._accept(found.events, found.moments, now.timestamp(), tally)
         self.next_offset = batch.last + 1
         self.pending.offset_to = batch.last
         add_tally(self.pending.tally, tally)
         return tally
 
+    def _judge_odd(self, batch: Batch, found: "_Found", now: datetime, within: tuple[int, int], tally: Tally) -> None:
+        """Decide on what the fast way left, and on events whose times are to be looked at; drop what is refused."""
+        refused = []
+        for at in found.odd(*within):
+            verdict = self._judge(batch.values[at], found.events[at], found.moments[at], *within)
+            if isinstance(verdict, Reject):
+                refused.append(at)
+                tally.rejected[verdict.reason] += 1
+                self.pending.letters.append(letter(batch, found.offsets[at], batch.values[at], verdict, now))
+            else:
+                found.events[at], found.moments[at] = verdict
+        if refused:
+            found.drop(refused)
+
     def _judge(
         self, value: bytes | None, event: Any, at: int | None, oldest: int, newest: int
     ) -> tuple[Any, int] | Reject:
-        """The verdict on what the fast way left, or on an event whose times are to be looked at."""
         if at is None:
             answer = decode(self.topic.adapter, value)  # type: ignore[union-attr]  # OTLP has a take of its own
             if isinstance(answer, Reject):
@@ -142,47 +151,93 @@ class Partition:
 
     def _accept(self, events: list[Any], times: list[int], now: float, tally: Tally) -> None:
         """Count new events, and keep their rows."""
-        if self.topic.name in COUNTED:
-            self._count(events, times, now, tally)
-        by_table: dict[str, list[Any]] = {}
+        topic, number = self.topic.name, self.number
         for event in events:
-            event.topic, event.partition = self.topic.name, self.number
-            by_table.setdefault(TABLES[type(event)], []).append(event)
-        for table, group in by_table.items():
+            event.topic, event.partition = topic, number
+        if topic in COUNTED and events:
+            counted = [type(event) is not HEARTBEAT for event in events]
+            tally.heartbeats += [_heartbeat(event) for event in events if type(event) is HEARTBEAT]
+            self._count(list(compress(events, counted)), list(compress(times, counted)), tally)
+            self._note_late(events, times, now, tally)
+            self.watermark.advance(max(times) / _SECOND_US, now)
+        self._keep_rows(events)
+
+    def _keep_rows(self, events: list[Any]) -> None:
+        kinds = set(map(type, events))
+        for kind in sorted(kinds, key=TABLES.__getitem__):
+            group = events if len(kinds) == 1 else [event for event in events if type(event) is kind]
             block = self._fast().rows(group)
-            self.pending.lines.setdefault(table, []).append(block)
+            self.pending.lines.setdefault(TABLES[kind], []).append(block)
             self.pending.events += len(group)
             self.pending.bytes += len(block)
 
-    def _count(self, events: list[Any], times: list[int], now: float, tally: Tally) -> None:
-        """Set the masks, add to the windows, advance the watermark: event by event, for late is what comes after."""
+    def _count(self, events: list[Any], times: list[int], tally: Tally) -> None:
+        """Set the masks, and add to the windows. Column by column: an event alone costs more than its share."""
+        masks = [_MASKS[type(event)](event) for event in events]
+        keys = list(zip([ts // _WINDOW_US for ts in times], map(_cut, events), masks, strict=True))
+        cells = map(self.pending.slots.get, keys)
+        for event, mask, key, known in zip(events, masks, keys, cells, strict=True):
+            event.mask = mask
+            cell = self._slot(key, tally) if known is None else known
+            cell[0] += 1
+            cell[1] += event.sample_weight
+        tally.masks.update(zip(map(_feature, events), masks, strict=True))
+
+    def _slot(self, key: _Key, tally: Tally) -> list[int]:
+        """The cell of what this flush has not seen before, or had to fold."""
+        window, said, mask = key
+        start = window * WINDOW_SECONDS
+        cut, folded = self.cap(start, said)
+        cell = self.pending.cells.setdefault((start, cut, mask), [0, 0])
+        if folded:  # not remembered: each such event is to be counted as folded
+            tally.folded.update(folded)
+        else:
+            self.pending.slots[key] = cell
+        return cell
+
+    def _note_late(self, events: list[Any], times: list[int], now: float, tally: Tally) -> None:
+        """Count by feature what came after its window had closed. Event by event, for late is what comes after."""
         reach, top, grace = self.watermark.value, 0, self.watermark.grace
-        keys: list[_Key] = []
+        if _end(min(times)) > max(reach, min(max(times) / _SECOND_US, now) - grace):
+            return  # even in the worst order nothing could be
         for event, ts in zip(events, times, strict=True):
-            if type(event) is HEARTBEAT:
-                tally.heartbeats.append(_heartbeat(event))
-            else:
-                event.mask = mask = _MASKS[type(event)](event)
-                start = ts // _WINDOW_US * WINDOW_SECONDS
-                keys.append((start, _cut(event), mask, event.sample_weight))
-                if start + WINDOW_SECONDS <= reach:
-                    tally.late[event.feature] += 1
+            if _end(ts) <= reach and type(event) is not HEARTBEAT:
+                tally.late[event.feature] += 1
             if ts > top:
                 top, reach = ts, max(reach, min(ts / _SECOND_US, now) - grace)
-        if events:
-            self.watermark.advance(top / _SECOND_US, now)
-        self._add(Counter(keys), tally)
 
-    def _add(self, counted: Mapping[_Key, int], tally: Tally) -> None:
-        """Add events, counted by what they have in common, to the windows."""
-        masks, add = tally.masks, self.pending.cells.add
-        for (start, said, mask, weight), n in counted.items():
-            cut, folded = self.cap(start, said)
-            add((start, cut, mask), n * weight, n)
-            key = cut[0], mask
-            masks[key] = masks.get(key, 0) + n
-            for dimension in folded:
-                tally.folded[dimension] += n
+
+@dataclass(slots=True)
+class _Found:
+    """The records of a batch, column by column."""
+
+    events: list[Any]
+    moments: list[Any]
+    """Unix microseconds; None where the fast way was in doubt."""
+    offsets: Sequence[int]
+    logged: Sequence[int]
+    """Kafka's time, in Unix milliseconds."""
+
+    def odd(self, oldest: int, newest: int) -> list[int]:
+        """Positions of what has to be looked at alone."""
+        return [
+            i
+            for i, (event, at) in enumerate(zip(self.events, self.moments, strict=True))
+            if at is None or not oldest <= at <= newest or type(event) is HEARTBEAT
+        ]
+
+    def only(self, keep: Sequence[bool]) -> "_Found":
+        """Those where `keep` is true."""
+        return _Found(*(list(compress(column, keep)) for column in self._columns()))
+
+    def drop(self, positions: Iterable[int]) -> None:
+        """Forget these."""
+        gone = set(positions)
+        keep = [i not in gone for i in range(len(self.events))]
+        self.events, self.moments, self.offsets, self.logged = (list(compress(c, keep)) for c in self._columns())
+
+    def _columns(self) -> tuple[Sequence[Any], ...]:
+        return self.events, self.moments, self.offsets, self.logged
 
 
 COUNTED = (TELEMETRY_TOPIC.name, OTLP_TOPIC.name)
@@ -207,6 +262,12 @@ TABLES = {
 _SECOND_US = 1_000_000
 _WINDOW_US = WINDOW_SECONDS * _SECOND_US
 _cut = attrgetter(*DIMENSIONS)
+_feature = attrgetter(DIMENSIONS[0])
+
+
+def _end(ts: int) -> int:
+    """End of the window of a time in Unix microseconds, in Unix seconds."""
+    return (ts // _WINDOW_US + 1) * WINDOW_SECONDS
 
 
 def span(now: datetime, limits: Limits) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """The event ids a partition remembers, so that a producer's retry is not a second event. No I/O."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 
@@ -33,6 +33,16 @@ class IdMemory:
             self.ids_from, self.ids_split, self.split_at_ms = self.ids_split, offset, logged_ms
         self.younger.add(event_id)
         return True
+
+    def are_new(self, ids: Sequence[str], offsets: Sequence[int], logged_ms: Sequence[int]) -> list[bool]:
+        """`is_new` of each, in this order."""
+        turns = len(self.younger) + len(ids) > self.limit or (
+            max(logged_ms, default=0) - self.split_at_ms >= self.horizon_ms
+        )
+        if turns or len(set(ids)) < len(ids) or not (self.younger.isdisjoint(ids) and self.older.isdisjoint(ids)):
+            return [self.is_new(*one) for one in zip(ids, offsets, logged_ms, strict=True)]
+        self.younger.update(ids)
+        return [True] * len(ids)
 
     def restore(self, ids: Iterable[tuple[int, str]]) -> None:
         """Take (offset, id) pairs back from the store, in any order."""

@@ -19,6 +19,7 @@ from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, T
 from faust.types import TP, ConsumerMessage
 from faust.types.transports import TransportT
 
+from monitor import lean_records
 from monitor.batch import Batch, End
 
 
@@ -203,6 +204,7 @@ class BatchTransport(Transport):
 
     def __init__(self, app: faust.App, owner: OffsetOwner, batch_records: int = 500) -> None:
         super().__init__(app.conf.broker_consumer, app)
+        lean_records.use()
         self.owner = owner
         self.batch_records = batch_records
 

@@ -1,7 +1,7 @@
 """Event-time windows as sums: what a flush adds to each cell, and how far each partition has come. No I/O."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 WINDOW_SECONDS = 10
 
@@ -13,6 +13,8 @@ DIMENSIONS = (
 
 _WHOLE_SLICES = 50_000
 """Slices known to be within the cap; bounds memory."""
+_HELD_VALUES = 200_000
+"""Values a cap holds, over all features and windows; bounds memory when every event names a new feature."""
 _HOLDS = set.__contains__
 
 OTHER = "other"
@@ -27,39 +29,25 @@ Said = tuple[str | None, ...]
 CellKey = tuple[int, Slice, int]
 """Window start in Unix seconds, slice, mask."""
 
+Cells = dict[CellKey, list[int]]
+"""What a flush adds: how many events of each, and how many they stand for."""
+
 
 def window_start(unix_seconds: float) -> int:
     """Start of the window that holds this moment, in Unix seconds."""
     return int(unix_seconds // WINDOW_SECONDS) * WINDOW_SECONDS
 
 
-@dataclass(slots=True)
-class Cells:
-    """Counts per (window, slice, mask): how many events, and how many they stand for."""
-
-    counts: dict[CellKey, list[int]] = field(default_factory=dict)
-
-    def add(self, key: CellKey, weight: int, events: int = 1) -> None:
-        """Count events that together stand for `weight`."""
-        cell = self.counts.get(key)
-        if cell is None:
-            self.counts[key] = [events, weight]
-        else:
-            cell[0] += events
-            cell[1] += weight
-
-    def __len__(self) -> int:
-        return len(self.counts)
-
-
 class SliceCap:
     """At most `limit` distinct values per dimension, feature and window; the rest becomes `other`.
 
-    The feature itself is never folded: a total per feature is exact whatever the caps do.
+    The feature itself is never folded: a total per feature is exact whatever the caps do. When too many
+    values are held in all, every feature begins anew: then more than `limit` may be told apart, never fewer.
     """
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self._held = 0
         self._seen: dict[tuple[int, str], list[set[str]]] = {}
         self._whole: dict[tuple[int, Said], Slice] = {}
 
@@ -82,7 +70,7 @@ class SliceCap:
         """Positions of the values that are beyond the cap; the others are taken note of."""
         seen = self._seen.get((start, cut[0]))
         if seen is None:
-            seen = self._seen[start, cut[0]] = [{cut[0]}, *(set() for _ in DIMENSIONS[1:])]
+            seen = self._begin(start, cut[0])
         if all(map(_HOLDS, seen, cut)):
             return []
         folded = []
@@ -93,12 +81,26 @@ class SliceCap:
                     folded.append(position)
                 else:
                     known.add(value)
+                    self._held += 1
         return folded
+
+    def _begin(self, start: int, feature: str) -> list[set[str]]:
+        """What is known of a feature in a window that was not seen before: its name."""
+        if self._held >= _HELD_VALUES:
+            self._seen.clear()
+            self._held = 0
+        seen = self._seen[start, feature] = [{feature}, *(set() for _ in DIMENSIONS[1:])]
+        self._held += 1
+        return seen
+
+    def __len__(self) -> int:
+        """How many values it holds."""
+        return self._held
 
     def forget(self, before: int) -> None:
         """Drop what is known of windows that start before this moment."""
         for key in [key for key in self._seen if key[0] < before]:
-            del self._seen[key]
+            self._held -= sum(map(len, self._seen.pop(key)))
         for whole in [key for key in self._whole if key[0] < before]:
             del self._whole[whole]
 
@@ -109,28 +111,40 @@ class Watermark:
 
     Never ahead of the wall clock less the grace, so that one fast clock does not make its neighbours
     late. A partition that has had nothing to read for `idle_after` follows the wall clock, so that it
-    does not hold every window open.
+    does not hold every window open. Neither does one in which only events older than `hold` arrive: a
+    replay of the past, or a slow clock. Their windows stay exact, and what they add is late.
     """
 
     grace: float
     idle_after: float
     value: float = 0.0
     heard_at: float | None = None
+    """When an event came that was not older than `hold`."""
+    hold: float = 300.0
+    """Seconds an event may be late, by its producer's clock or on its way, and still be waited for."""
+    read_at: float | None = None
+    """When Kafka last had nothing more to read: what was written before is counted."""
 
     def advance(self, event_time: float, now: float) -> None:
         """An event was seen; `now` is in Unix seconds."""
         self.value = max(self.value, min(event_time, now) - self.grace)
-        self.heard_at = now
+        if event_time >= now - self.hold:
+            self.heard_at = now
 
     def tick(self, now: float, caught_up: bool) -> None:
         """Time went by. `caught_up`: Kafka has just said that there is nothing more to read.
 
-        A partition with a backlog, or with a broker that does not answer, is slow and not idle.
+        A partition with a backlog, or with a broker that does not answer, is slow and not idle. A few
+        records that are on their way at this moment are no backlog.
         """
-        if self.heard_at is None or not caught_up:
+        if caught_up:
+            self.read_at = now
+        elif self.read_at is None or now - self.read_at >= self.idle_after:
             self.heard_at = now
-        elif now - self.heard_at >= self.idle_after:
-            self.value = max(self.value, now - self.grace)
+        if self.heard_at is None:
+            self.heard_at = now
+        if self.read_at is not None and now - self.heard_at >= self.idle_after:
+            self.value = max(self.value, self.read_at - self.grace)
 
 
 def closed_until(watermarks: Iterable[float]) -> int:

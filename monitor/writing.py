@@ -66,7 +66,7 @@ class Writer:
             await self.patiently(partial(insert_idle_claims, self._client, idle, stamp))
         real = [(pending, claim) for pending, claim in flush if claim.offset_to >= claim.offset_from]
         for pending, claim in real:
-            await self.patiently(partial(insert_claim, self._client, claim, pending.cells.counts, stamp))
+            await self.patiently(partial(insert_claim, self._client, claim, pending.cells, stamp))
         if real:
             claims = [claim for _, claim in real]
             stored = await self.patiently(partial(read_flushes, self._client, claims, stamp))

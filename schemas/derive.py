@@ -1,7 +1,7 @@
 """msgspec structs made from the pydantic models: the same fields, types, words and bounds, by code alone.
 
-What a struct cannot hold (patterns, the form of a time) is listed beside it, for schemas/fast.py to
-prove. Whatever a model says that has no place here raises TypeError at import, so that a contract
+What a struct cannot hold (patterns, the form of a time) is listed beside it, for schemas/proof.py
+to hold it to. Whatever a model says that has no place here raises TypeError at import, so that a contract
 cannot grow a rule that only one of the two decoders knows.
 """
 
@@ -30,20 +30,18 @@ _BOUNDS = ("ge", "le", "min_length", "max_length", "pattern")
 
 @dataclass(slots=True)
 class Shape:
-    """One model's struct, and what is left to prove of its instances. Fields go by their position in it."""
+    """One model's struct, and what is left to prove of its instances."""
 
     model: type[BaseModel]
     struct: Any = None
-    letters: dict[bytes, tuple[int, ...]] = field(default_factory=dict)
+    letters: dict[bytes, tuple[str, ...]] = field(default_factory=dict)
     """By alphabet: fields whose length msgspec has checked, and of which only the characters are left."""
-    words: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    words: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """By pattern: fields of the others."""
-    times: tuple[int, ...] = ()
-    """Those beside `ts`, which whoever reads the message reads anyway."""
-    parts: list[tuple[int, bool, "Shape"]] = field(default_factory=list)
-    """Nested structs: where, and whether there are many."""
-    rules: bool = False
-    """Whether there is anything to prove of it, or inside it."""
+    times: tuple[str, ...] = ()
+    """Fields that hold a time."""
+    parts: list[tuple[str, bool, "Shape"]] = field(default_factory=list)
+    """Nested structs: the field, and whether there are many."""
 
     def all(self) -> Iterator["Shape"]:
         """This one and all below."""
@@ -94,16 +92,11 @@ class _Derivation:
             tag_field=None if tag is None else "kind",
             tag=tag,
         )
-        self._place({name: at for at, name in enumerate(self._of.struct.__struct_fields__)})
-        return self._of
-
-    def _place(self, position: dict[str, int]) -> None:
         of = self._of
-        of.letters = {key: tuple(position[name] for name in names) for key, names in self._letters.items()}
-        of.words = {key: tuple(position[name] for name in names) for key, names in self._words.items()}
-        of.times = tuple(position[name] for name in self._times if name != "ts")
-        of.parts = [(position[name], many, part) for name, many, part in self._parts]
-        of.rules = any(shape.letters or shape.words for shape in of.all())
+        of.letters = {alphabet: tuple(names) for alphabet, names in self._letters.items()}
+        of.words = {pattern: tuple(names) for pattern, names in self._words.items()}
+        of.times, of.parts = tuple(self._times), self._parts
+        return of
 
     def _type(self, hint: Any) -> Any:
         if isinstance(hint, TypeAliasType):

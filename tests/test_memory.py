@@ -47,3 +47,19 @@ def test_a_memory_read_back_decides_as_the_lost_one_would(cut: int, seed: int) -
     again.restore(pair for pair in stored if pair[0] <= cut)
     decisions = [again.is_new(event_id, offset, at) for event_id, offset, at in log[cut + 1 :]]
     assert decisions == expected[cut + 1 :]
+
+
+@given(st.lists(st.integers(1, 12), max_size=30), st.integers(0, 2**32))
+def test_many_at_once_are_decided_as_one_by_one(runs: list[int], seed: int) -> None:
+    chance = random.Random(seed)
+    single, many = IdMemory(horizon_ms=500, limit=20), IdMemory(horizon_ms=500, limit=20)
+    offset = 0
+    for size in runs:
+        ids = [f"id-{chance.randrange(2 ** chance.randrange(1, 9))}" for _ in range(size)]
+        offsets = list(range(offset, offset + size))
+        logged = [at * 37 - chance.randrange(100) for at in offsets]
+        offset += size
+        assert many.are_new(ids, offsets, logged) == [
+            single.is_new(*one) for one in zip(ids, offsets, logged, strict=True)
+        ]
+        assert many == single

@@ -59,7 +59,7 @@ def test_a_message_sent_again_is_two_repeats() -> None:
     held, message = partition(), two_spans()
     tally = take(held, message, message)
     assert (tally.accepted, tally.duplicates) == (2, 2)
-    assert sum(n for n, _ in held.pending.cells.counts.values()) == 2
+    assert sum(n for n, _ in held.pending.cells.values()) == 2
 
 
 def test_what_is_no_otlp_is_one_dead_letter_and_its_neighbours_are_counted() -> None:

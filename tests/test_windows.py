@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.windows import DIMENSIONS, OTHER, Cells, SliceCap, Watermark, closed_until, window_start
+from monitor.windows import DIMENSIONS, OTHER, SliceCap, Watermark, closed_until, window_start
 
 
 def cut(feature: str, model: str = "", tenant: str = "") -> tuple[str, ...]:
@@ -14,14 +14,6 @@ def test_a_window_holds_its_moment(moment: float) -> None:
     start = window_start(moment)
     assert start % 10 == 0
     assert start <= moment < start + 10
-
-
-def test_cells_add_up_counts_and_weights() -> None:
-    cells = Cells()
-    for weight in (1, 10, 100):
-        cells.add((0, cut("chat"), 1), weight)
-    cells.add((10, cut("chat"), 1), 1)
-    assert cells.counts == {(0, cut("chat"), 1): [3, 111], (10, cut("chat"), 1): [1, 1]}
 
 
 def test_values_beyond_the_cap_become_other_and_are_named() -> None:

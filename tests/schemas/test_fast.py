@@ -13,9 +13,10 @@ from pydantic import BaseModel, Field, field_validator
 from schemas.base import Contract, Count, Name, UtcTime
 from schemas.codec import _LARGE, Reject, decode, encode
 from schemas.derive import PLACE, derive
-from schemas.fast import _KNOWN_WORDS, FAST, Words
+from schemas.fast import FAST
 from schemas.moments import Moments, unix_microseconds
 from schemas.outcomes import evaluation_mask, interaction_mask
+from schemas.proof import KNOWN_COMBINATIONS, KNOWN_WORDS, Proof, Words
 from schemas.telemetry import Evaluation, Interaction
 from schemas.topics import TELEMETRY_TOPIC, TOPICS, Topic
 from tests.schemas import strategies as messages
@@ -204,10 +205,25 @@ def test_a_row_says_its_place_and_the_defaults_that_a_column_has_not() -> None:
 
 def test_known_words_are_bounded_and_stay_right() -> None:
     words = Words("^[a-z][0-9]{0,9}$")
-    for first in range(0, 2 * _KNOWN_WORDS, 1000):
+    for first in range(0, 2 * KNOWN_WORDS, 1000):
         assert words.hold([tuple(f"a{number}" for number in range(first, first + 1000)), (None,)])
         assert not words.hold([("a1", "A1")])
-    assert len(words._known) <= _KNOWN_WORDS
+    assert len(words._known) <= KNOWN_WORDS
+
+
+def test_known_combinations_are_bounded_and_stay_right() -> None:
+    class Two(Contract):
+        one: Name
+        other: Name | None = None
+
+    shape = derive(Two)
+    proof = Proof(shape, {}, Moments())
+    for first in range(0, 2 * KNOWN_COMBINATIONS, 1000):
+        assert proof.holds([shape.struct(one="a", other=f"a{number}") for number in range(first, first + 1000)])
+        good, bad = shape.struct(one="a", other="a1"), shape.struct(one="a1", other="A")
+        assert not proof.holds([good, bad])
+        assert proof.faulty([good, bad]) == {id(bad)}
+    assert 0 < len(proof._combinations) <= KNOWN_COMBINATIONS
 
 
 @topics
