@@ -3,8 +3,8 @@
 from collections import Counter, OrderedDict
 from datetime import datetime
 
-from monitor.intake import Tally
 from monitor.metrics import Cap, Metrics
+from monitor.tally import Tally
 from schemas.telemetry import FIRST_HEARTBEAT_WITHIN, Heartbeat
 
 _EMITTERS = 100_000
@@ -62,7 +62,7 @@ class Counting:
         before = self._heartbeats.get(key)
         if before is None:
             young = heartbeat.ts - heartbeat.started_at <= FIRST_HEARTBEAT_WITHIN
-            before = 0 if young and heartbeat.ts >= self._since else heartbeat.interactions
+            before = 0 if young and heartbeat.started_at >= self._since else heartbeat.interactions
         self._metrics.interactions_expected.labels(feature).inc(max(heartbeat.interactions - before, 0))
         self._heartbeats[key] = max(heartbeat.interactions, before)
         self._heartbeats.move_to_end(key)
@@ -70,6 +70,17 @@ class Counting:
             self._heartbeats.popitem(last=False)
         self._newest[feature] = max(self._newest.get(feature, 0.0), heartbeat.ts.timestamp())
         self._metrics.last_heartbeat.labels(feature).set(self._newest[feature])
+
+    def reassigned(self, now: datetime) -> None:
+        """Partitions changed hands: heartbeats only set marks again, and the gauges of partitions begin anew.
+
+        Otherwise an emitter that went to another worker and came back would be counted by both, and a
+        partition that went away would show its last lag for ever.
+        """
+        self._since = now
+        self._heartbeats.clear()
+        self._metrics.lag.clear()
+        self._metrics.watermark.clear()
 
     def stored(self, seconds: float, now: datetime) -> None:
         """The store took a flush."""

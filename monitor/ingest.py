@@ -18,12 +18,14 @@ from monitor.batch import Batch, End
 from monitor.clock import Clock, Timer, monotonic, now
 from monitor.counting import Counting
 from monitor.errors import TopicShrankError
-from monitor.intake import Limits, Partition, Pending
+from monitor.intake import Partition
 from monitor.memory import IdMemory
 from monitor.otlp import OtlpPartition
+from monitor.records import Limits
 from monitor.settings import Settings
 from monitor.store import events as event_rows
 from monitor.store.windows import Claim, read_claims
+from monitor.tally import Pending
 from monitor.windows import SliceCap, Watermark, window_start
 from monitor.writing import Writer
 from schemas.otlp import OtlpOptions

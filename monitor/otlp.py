@@ -6,7 +6,9 @@ from datetime import datetime
 from typing import Any
 
 from monitor.batch import Batch
-from monitor.intake import Limits, Partition, Tally, add_tally, letter, marks, span
+from monitor.intake import Partition
+from monitor.records import Limits, letter, marks, span
+from monitor.tally import Tally, add_tally
 from schemas.codec import Reject
 from schemas.fast import FAST
 from schemas.moments import unix_microseconds

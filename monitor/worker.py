@@ -21,7 +21,7 @@ from monitor.counting import Counting
 from monitor.errors import StoreUnavailableError, UserError
 from monitor.faust_app import faust_app
 from monitor.ingest import Ingest
-from monitor.intake import COUNTED
+from monitor.kinds import COUNTED
 from monitor.metrics import Metrics
 from monitor.producing import ensure_topics
 from monitor.scorekeeper import Scorekeeper

@@ -12,10 +12,10 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 from monitor.clock import Clock, Timer, monotonic, now
 from monitor.counting import Counting
 from monitor.errors import FencedError, StoreUnavailableError
-from monitor.intake import Pending
 from monitor.store import events as event_rows
 from monitor.store.client import is_permanent
 from monitor.store.windows import Claim, Stamp, insert_claim, insert_idle_claims, read_flushes
+from monitor.tally import Pending
 from schemas.dead_letter import DeadLetter
 
 T = TypeVar("T")

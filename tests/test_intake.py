@@ -4,8 +4,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from monitor.batch import Batch
-from monitor.intake import Limits, Partition, Tally
+from monitor.intake import Partition
 from monitor.memory import IdMemory
+from monitor.records import Limits
+from monitor.tally import Tally
 from monitor.windows import SliceCap, Watermark
 from schemas.outcomes import Bit
 from schemas.topics import CHANGES_TOPIC, TELEMETRY_TOPIC, Topic

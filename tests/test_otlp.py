@@ -5,10 +5,11 @@ from datetime import UTC, datetime, timedelta
 from clickhouse_connect.driver.client import Client
 
 from monitor.batch import Batch
-from monitor.intake import Limits, Tally
 from monitor.memory import IdMemory
 from monitor.otlp import OtlpPartition
+from monitor.records import Limits
 from monitor.store.events import insert_rows, read_ids
+from monitor.tally import Tally
 from monitor.windows import SliceCap, Watermark
 from schemas.topics import OTLP_TOPIC
 from tests.schemas.otlp_producer import START, Producer

@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, Phase, given, settings
 from pydantic import BaseModel
 
 from monitor.batch import Batch
-from monitor.intake import Limits, Partition
+from monitor.intake import Partition
 from monitor.memory import IdMemory
+from monitor.records import Limits
 from monitor.store.events import insert_rows, read_ids
 from monitor.windows import SliceCap, Watermark
 from schemas.outcomes import evaluation_mask, interaction_mask
