@@ -28,6 +28,11 @@ class MaskCounts:
     mask: npt.NDArray[np.uint64]
     n: npt.NDArray[np.int64]
 
+    def only(self, keep: npt.NDArray[np.bool_]) -> "MaskCounts":
+        """The rows for which `keep`, of shape (rows,), is True."""
+        names = [name for name, kept in zip(self.feature, keep.tolist(), strict=True) if kept]
+        return MaskCounts(self.window_start[keep], names, self.mask[keep], self.n[keep])
+
 
 @dataclass(slots=True)
 class Series:
@@ -42,6 +47,9 @@ class Series:
             if name not in self._row:
                 self._row[name] = len(self.features)
                 self.features.append(name)
+
+    def __contains__(self, feature: str) -> bool:
+        return feature in self._row
 
     def index(self, feature: str) -> int:
         """Position of a feature among the features."""

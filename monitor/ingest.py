@@ -86,7 +86,9 @@ class Ingest:
         self._counting.add(batch.topic, tally)
         self._acks.append(ack)
         pendings = [partition.pending for partition in self.partitions.values()]
-        rows, size = sum(pending.rows() for pending in pendings), sum(pending.bytes for pending in pendings)
+        # Repeats add no rows, but what waits for its ack is held in memory all the same.
+        rows = sum(max(pending.rows(), pending.tally.records) for pending in pendings)
+        size = sum(pending.bytes for pending in pendings)
         if rows >= self._settings.flush_rows or size >= self._settings.flush_bytes:
             await self.flush()
 
@@ -173,6 +175,7 @@ class Ingest:
         claims = await self._writer.patiently(partial(read_claims, self._client, wanted, recent))
         self.partitions.clear()
         self._acks.clear()
+        self._counting.reassigned(self._clock())
         for (topic, number), claim in claims.items():
             memory = self._memory(claim)
             read = partial(event_rows.read_ids, self._client, topic, number, claim.ids_from)

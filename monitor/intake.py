@@ -95,8 +95,10 @@ class Partition:
             event.topic, event.partition = topic, number
         if topic in COUNTED and events:
             counted = [type(event) is not HEARTBEAT for event in events]
-            tally.heartbeats += [heartbeat(event) for event in events if type(event) is HEARTBEAT]
-            self._count(list(compress(events, counted)), list(compress(times, counted)), tally)
+            self._count(list(compress(events, counted)), list(compress(times, counted)), now, tally)
+            since = (now - RECENT) * _SECOND_US
+            beats = zip(events, times, strict=True)
+            tally.heartbeats += [heartbeat(e) for e, ts in beats if type(e) is HEARTBEAT and ts >= since]
             self._note_late(events, times, now, tally)
             self.watermark.advance(max(times) / _SECOND_US, now)
         self._keep_rows(events)
@@ -110,7 +112,7 @@ class Partition:
             self.pending.events += len(group)
             self.pending.bytes += len(block)
 
-    def _count(self, events: list[Any], times: list[int], tally: Tally) -> None:
+    def _count(self, events: list[Any], times: list[int], now: float, tally: Tally) -> None:
         """Set the masks, and add to the windows. Column by column: an event alone costs more than its share."""
         masks = [MASKS[type(event)](event) for event in events]
         keys = list(zip([ts // _WINDOW_US for ts in times], map(_cut, events), masks, strict=True))
@@ -120,7 +122,9 @@ class Partition:
             cell = self._slot(key, tally) if known is None else known
             cell[0] += 1
             cell[1] += event.sample_weight
-        tally.masks.update(zip(map(_feature, events), masks, strict=True))
+        pairs = zip(map(_feature, events), masks, strict=True)
+        since = (now - RECENT) * _SECOND_US
+        tally.masks.update(pairs if min(times, default=0) >= since else compress(pairs, [ts >= since for ts in times]))
 
     def _slot(self, key: SlotKey, tally: Tally) -> list[int]:
         """The cell of what this flush has not seen before, or had to fold."""
@@ -146,6 +150,8 @@ class Partition:
                 top, reach = ts, max(reach, min(ts / _SECOND_US, now) - grace)
 
 
+RECENT = 86_400
+"""Seconds. What is older counts in its own windows only: a rise in Prometheus' counters means that it is now."""
 _SECOND_US = 1_000_000
 _WINDOW_US = WINDOW_SECONDS * _SECOND_US
 _cut = attrgetter(*DIMENSIONS)

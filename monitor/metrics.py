@@ -109,6 +109,11 @@ class Metrics:
             ["feature", "kpi", "direction"],
             registry=r,
         )
+        self.features_not_scored = Gauge(
+            "vigil_features_not_scored",
+            "Features of this worker without a score in the last windows, because there are too many.",
+            registry=r,
+        )
         self.scored_until = Gauge(
             "vigil_scored_until_timestamp_seconds", "End of the newest window the scorer has finished.", registry=r
         )

@@ -2,12 +2,14 @@
 
 import logging
 import threading
-from collections.abc import Iterable, Mapping
-from datetime import timedelta
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime, timedelta
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from monitor.admission import SCORED_FEATURES
 from monitor.clock import Clock
 from monitor.errors import StoreUnavailableError
 from monitor.metrics import Cap, Metrics
@@ -16,7 +18,7 @@ from monitor.settings import Settings
 from monitor.store.findings import StoredIncident, insert_incidents, insert_scores, read_incidents, read_scored_until
 from monitor.store.windows import audit_errors, read_watermarks
 from monitor.windows import WINDOW_SECONDS, closed_until
-from schemas.finding import Incident
+from schemas.finding import Incident, Score
 from schemas.topics import TELEMETRY_TOPIC
 
 _ALIVE = timedelta(minutes=1)
@@ -24,6 +26,8 @@ _ALIVE = timedelta(minutes=1)
 _AUDITED = timedelta(days=1)
 _LONGEST = 7 * 24 * 3600
 """How far back a scorer looks for the beginning of incidents that are still open."""
+_Labels = tuple[str, str, str]
+"""Feature, or what stands for it; KPI; direction."""
 log = logging.getLogger("vigil.scoring")
 
 
@@ -34,12 +38,16 @@ class _StoppedError(Exception):
 class Scorekeeper:
     """One worker's share of the scoring: the features that hash to the partitions it owns."""
 
-    def __init__(self, settings: Settings, client: Client, metrics: Metrics, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, client: Client, metrics: Metrics, clock: Clock, limit: int = SCORED_FEATURES
+    ) -> None:
         self._settings = settings
         self._client = client
         self._metrics = metrics
         self._clock = clock
+        self._limit = limit
         self._feature = Cap(settings.features)
+        self._open: defaultdict[_Labels, set[str]] = defaultdict(set)
         self._owned: frozenset[int] = frozenset()
         self._topics: dict[str, int] = {}
         self._scorer: Scorer | None = None
@@ -97,7 +105,9 @@ class Scorekeeper:
         start = max(min(start, since - (end - start)), end - _LONGEST)
         scored = read_scored_until(self._client)
         end = min(scored, end) if scored > start else end
-        scorer, found = Scorer(self._settings.budget_windows, start, self._owns), Findings()
+        scorer, found = Scorer(self._settings.budget_windows, start, self._owns, self._limit), Findings()
+        still = {row.feature for row in known.values() if row.state != "resolved" and self._owns(row.feature)}
+        scorer.series.add(sorted(still))  # first of all: a flood of names must not end a page
         while scorer.until < end:
             self._go_on()
             found.add(scorer.advance(self._client, end))
@@ -139,24 +149,39 @@ class Scorekeeper:
             self._gauge(incident)
         m = self._metrics
         m.anomaly_threshold.set(scorer.bank.threshold)
-        for score in found.scores:
-            if score.detector != scorer.bank.detector.name:
-                continue  # a second opinion is for the store
-            label = self._feature(score.feature)
-            m.anomaly_score.labels(label, score.kpi).set(score.log_e)
-            m.coverage.labels(label, score.kpi).set(score.coverage)
+        first = [score for score in found.scores if score.detector == scorer.bank.detector.name]
+        for labels, (log_e, coverage) in _shown(first, self._feature).items():  # a second opinion is for the store
+            m.anomaly_score.labels(*labels).set(log_e)
+            m.coverage.labels(*labels).set(coverage)
+        m.features_not_scored.set(scorer.not_scored)
         m.scored_until.set(scorer.until)
 
     def _clear(self) -> None:
         """Forget what the gauges say: a series that went to another worker must not go on paging from here."""
         for gauge in (self._metrics.incident_open, self._metrics.anomaly_score, self._metrics.coverage):
             gauge.clear()
+        self._open.clear()
 
     def _gauge(self, incident: Incident) -> None:
         labels = (self._feature(incident.feature), incident.kpi, incident.direction)
-        self._metrics.incident_open.labels(*labels).set(0 if incident.state == "resolved" else 1)
+        still = self._open[labels]  # several, where features beyond the cap share a label
+        (still.discard if incident.state == "resolved" else still.add)(incident.incident_id)
+        self._metrics.incident_open.labels(*labels).set(1 if still else 0)
 
 
 def _is_news(incident: Incident, stored: StoredIncident | None) -> bool:
     """Whether the store lacks it. What a person has set (acknowledged, mitigated) is left alone until it ends."""
     return stored is None or (stored.state != "resolved" and incident.state == "resolved")
+
+
+def _shown(scores: Iterable[Score], label: Callable[[str], str]) -> dict[tuple[str, str], tuple[float, float]]:
+    """(feature's label, KPI) to (log_e, coverage) in the last of these windows; where features share one, the worst."""
+    newest: dict[tuple[str, str], tuple[datetime, float, float]] = {}
+    for score in scores:
+        key, at = (label(score.feature), score.kpi), score.window_start
+        held = newest.get(key)
+        if held is None or at > held[0]:
+            newest[key] = at, score.log_e, score.coverage
+        elif at == held[0]:
+            newest[key] = at, max(held[1], score.log_e), min(held[2], score.coverage)
+    return {key: (log_e, coverage) for key, (_, log_e, coverage) in newest.items()}

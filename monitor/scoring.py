@@ -5,7 +5,7 @@ it reads the last hours from the store and goes on from there.
 """
 
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -15,7 +15,8 @@ from clickhouse_connect.driver.client import Client
 from detectors.bank import Bank, Opinion
 from detectors.base import Window
 from detectors.trailing import TrailingEDetector
-from monitor.columns import SCORED, MaskCounts, Series, columns
+from monitor.admission import SCORED_FEATURES, Admission
+from monitor.columns import SCORED, Expected, MaskCounts, Series, columns
 from monitor.incidents import Incidents, Versions
 from monitor.store.expected import read_expected
 from monitor.store.windows import read_mask_counts
@@ -26,6 +27,8 @@ POLICY_VERSION = "builtin-1"
 MARGIN = 1.2
 """Nats above the theoretical threshold, for the noise a trailing baseline does not model."""
 _BLOCK = 360
+_CELLS = 1_000_000
+"""Windows times series that are laid out at once; bounds memory where there are many features."""
 
 
 def threshold(budget_windows: int) -> float:
@@ -48,16 +51,23 @@ class Findings:
 
 @dataclass(slots=True)
 class Scorer:
-    """Scores the features that `owns` says are ours, from window `until` on (Unix seconds)."""
+    """Scores the features that `owns` says are ours, from window `until` on (Unix seconds).
+
+    It scores at most `limit` of them; `not_scored` says how many more there were in the last windows.
+    """
 
     budget_windows: int
     until: int
     owns: Callable[[str], bool] = lambda feature: True
+    limit: int = SCORED_FEATURES
+    not_scored: int = 0
     series: Series = field(default_factory=Series)
+    admission: Admission = field(init=False)
     bank: Bank = field(init=False)
     incidents: Incidents = field(init=False)
 
     def __post_init__(self) -> None:
+        self.admission = Admission(self.limit)
         detector = TrailingEDetector()
         self.bank = Bank(detector, threshold(self.budget_windows), WINDOW_SECONDS)
         self.incidents = Incidents(Versions(detector.name, POLICY_VERSION))
@@ -75,14 +85,25 @@ class Scorer:
         self.until = stop
         return found
 
-    def _columns(self, counts: MaskCounts, client: Client, start: int, stop: int) -> list[Window]:
+    def _columns(self, counts: MaskCounts, client: Client, start: int, stop: int) -> Iterator[Window]:
         expected = {key: value for key, value in read_expected(client, start, stop).items() if self.owns(key[1])}
-        mine = np.array([self.owns(name) for name in counts.feature], dtype=np.bool_)
-        names = [name for name in counts.feature if self.owns(name)]
-        kept = MaskCounts(counts.window_start[mine], names, counts.mask[mine], counts.n[mine])
-        self.series.add([*dict.fromkeys(names), *(feature for _, feature in expected)])
+        mine = counts.only(np.array([self.owns(name) for name in counts.feature], dtype=np.bool_))
+        seen = list(zip(mine.window_start.tolist(), mine.feature, mine.n.tolist(), strict=True))
+        seen += [(window, feature, wanted) for (window, feature), (wanted, _) in expected.items()]
+        self.not_scored = self.admission.admit(self.series, seen)
         self.bank.grow(len(self.series))
-        return list(columns(kept, expected, start, stop, self.series))
+        kept = mine.only(np.array([name in self.series for name in mine.feature], dtype=np.bool_))
+        wanted = {key: value for key, value in expected.items() if key[1] in self.series}
+        return self._laid_out(kept, wanted, start, stop)
+
+    def _laid_out(self, counts: MaskCounts, expected: Expected, start: int, stop: int) -> Iterator[Window]:
+        """The windows, a part of them at a time."""
+        step = max(_CELLS // max(len(self.series), 1), 1) * WINDOW_SECONDS
+        for first in range(start, stop, step):
+            last = min(first + step, stop)
+            part = counts.only((counts.window_start >= first) & (counts.window_start < last))
+            inside = {key: value for key, value in expected.items() if first <= key[0] < last}
+            yield from columns(part, inside, first, last, self.series)
 
     def _step(self, window: Window, found: Findings) -> None:
         opinion = self.bank.step(window)

@@ -24,8 +24,9 @@ class Tally:
     late: Counter[str] = field(default_factory=Counter)
     folded: Counter[str] = field(default_factory=Counter)
     masks: Counter[tuple[str, int]] = field(default_factory=Counter)
-    """Events by (feature, mask)."""
+    """Recent events by (feature, mask)."""
     heartbeats: list[Heartbeat] = field(default_factory=list)
+    """Recent ones."""
     content: Counter[str] = field(default_factory=Counter)
     """OTLP attributes with content, dropped unread, by name."""
     not_counted: Counter[str] = field(default_factory=Counter)

@@ -68,9 +68,13 @@ class SliceCap:
 
     def _folded(self, start: int, cut: Slice) -> list[int]:
         """Positions of the values that are beyond the cap; the others are taken note of."""
+        if self._held >= _HELD_VALUES:
+            self._seen.clear()
+            self._held = 0
         seen = self._seen.get((start, cut[0]))
         if seen is None:
-            seen = self._begin(start, cut[0])
+            seen = self._seen[start, cut[0]] = [{cut[0]}, *(set() for _ in DIMENSIONS[1:])]
+            self._held += 1
         if all(map(_HOLDS, seen, cut)):
             return []
         folded = []
@@ -83,15 +87,6 @@ class SliceCap:
                     known.add(value)
                     self._held += 1
         return folded
-
-    def _begin(self, start: int, feature: str) -> list[set[str]]:
-        """What is known of a feature in a window that was not seen before: its name."""
-        if self._held >= _HELD_VALUES:
-            self._seen.clear()
-            self._held = 0
-        seen = self._seen[start, feature] = [{feature}, *(set() for _ in DIMENSIONS[1:])]
-        self._held += 1
-        return seen
 
     def __len__(self) -> int:
         """How many values it holds."""

@@ -42,7 +42,8 @@ _SCORE_EVERY = 1.0
 _AUDIT_EVERY = 30
 _STORE_PATIENCE = 20.0
 """Seconds a worker waits for a `vigil sql` that has the embedded store open, or for its predecessor to end."""
-_UNHEALTHY_AFTER = 60.0
+_UNHEALTHY_AFTER = 20.0
+"""Seconds without a flush; less than the writer's patience, or nobody would hear of a store that is away."""
 T = TypeVar("T")
 
 
@@ -58,7 +59,7 @@ class Worker:
         name = f"{platform.node()}-{os.getpid()}"
         writer = Writer(ingest_client, counting, self._send_letter, name)
         self.ingest = Ingest(settings, ingest_client, counting, writer)
-        self.scorekeeper = Scorekeeper(settings, scoring_client, self.metrics, now)
+        self.scorekeeper = Scorekeeper(settings, scoring_client, self.metrics, now, settings.scored_features)
         self.app = faust_app(settings)
         self.app.transport = BatchTransport(self.app, _Owner(self.ingest))
         self._letters = self.app.topic(

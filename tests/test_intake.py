@@ -132,3 +132,15 @@ def test_a_dead_letter_holds_no_content() -> None:
     assert len(held.pending.letters) == 2
     assert "4711" not in text
     assert "secret" not in text
+
+
+def test_what_is_older_than_a_day_counts_in_its_windows_and_not_as_happening_now() -> None:
+    held = partition()
+    beat = {"kind": "heartbeat", "started_at": "2026-10-01T00:00:00Z", "interactions": 5}
+    old, fresh = NOW - timedelta(hours=25), NOW - timedelta(hours=23)
+    heartbeats = [event(9, old, **beat), event(10, fresh, **beat)]
+    tally = take(held, event(1, old), event(2, fresh), *heartbeats)
+    assert tally.masks.total() == 1
+    assert [one.event_id for one in tally.heartbeats] == ["event-0010"]
+    assert sum(n for n, _ in held.pending.cells.values()) == 2
+    assert held.pending.events == 4

@@ -42,6 +42,8 @@ def connect(dsn: str, password: str = "") -> Client:
             tz_mode="aware",
             autogenerate_session_id=False,
             compress="lz4",
+            connect_timeout=5,
+            send_receive_timeout=30,
             password=password,
         )
     except (ClickHouseError, OSError, ImportError) as error:

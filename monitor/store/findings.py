@@ -30,14 +30,17 @@ def insert_incidents(client: Client, incidents: Sequence[Incident]) -> None:
 class StoredIncident:
     """What the store says of an incident; `onset` in Unix seconds."""
 
+    feature: str
     state: str
     onset: int
 
 
 def read_incidents(client: Client) -> dict[str, StoredIncident]:
     """Every incident by id. Blocking."""
-    found = client.query("SELECT toString(incident_id), toString(state), toUnixTimestamp(onset) FROM incidents FINAL")
-    return {row[0]: StoredIncident(row[1], int(row[2])) for row in found.result_rows}
+    found = client.query(
+        "SELECT toString(incident_id), toString(feature), toString(state), toUnixTimestamp(onset) FROM incidents FINAL"
+    )
+    return {row[0]: StoredIncident(row[1], row[2], int(row[3])) for row in found.result_rows}
 
 
 def read_scored_until(client: Client) -> int:

@@ -1,0 +1,53 @@
+"""A TCP relay in front of a store that hands its answers back late."""
+
+import asyncio
+import threading
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Relay:
+    """Relays 127.0.0.1:`port` to 127.0.0.1:`upstream`, from a thread of its own, until `stop`."""
+
+    upstream: int
+    delay: float = 0.0
+    """Seconds that each piece of an answer is kept; may be changed while it runs."""
+    port: int = 0
+    _ready: threading.Event = field(default_factory=threading.Event)
+    _done: asyncio.Event = field(init=False)
+    _loop: asyncio.AbstractEventLoop = field(init=False)
+
+    def start(self) -> None:
+        self._thread = threading.Thread(target=asyncio.run, args=(self._serve(),))
+        self._thread.start()
+        assert self._ready.wait(10)
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._done.set)
+        self._thread.join()
+
+    async def _serve(self) -> None:
+        self._loop, self._done = asyncio.get_running_loop(), asyncio.Event()
+        server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        await self._done.wait()
+        server.close()
+
+    async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.upstream)
+        try:
+            async with asyncio.TaskGroup() as both:
+                both.create_task(self._copy(reader, up_writer, late=False))
+                both.create_task(self._copy(up_reader, writer, late=True))
+        finally:
+            writer.close()
+            up_writer.close()
+
+    async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, late: bool) -> None:
+        while chunk := await reader.read(1 << 20):
+            if late:
+                await asyncio.sleep(self.delay)
+            writer.write(chunk)
+            await writer.drain()
+        writer.close()
