@@ -8,11 +8,12 @@ _ID_TABLES = {
     "ai.changes": ("changes",),
     "ai.reviews": ("reviews",),
 }
+_SETTINGS = {"input_format_parallel_parsing": 0}  # to cut the text into blocks costs the store a quarter more CPU
 
 
 def insert_rows(client: Client, table: str, rows: list[bytes]) -> None:
     """Write JSON rows, one object each. Blocking."""
-    client.raw_insert(table, insert_block=b"\n".join(rows), fmt="JSONEachRow")
+    client.raw_insert(table, insert_block=b"\n".join(rows), fmt="JSONEachRow", settings=_SETTINGS)
 
 
 def read_ids(client: Client, topic: str, partition: int, offset_from: int) -> list[tuple[int, str]]:
