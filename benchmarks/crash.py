@@ -13,7 +13,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -21,20 +22,18 @@ from typing import Any
 
 from kafka import KafkaConsumer
 
+from benchmarks.brokers import Kafka, apache, tansu
 from benchmarks.common import about, finish, is_quick, say
 from benchmarks.harm import SESSION, Feed, Harm, Slot
 from benchmarks.meddler import Meddler
 from monitor.clock import monotonic
-from monitor.embedded import free_port, start_broker
 from monitor.errors import UserError
-from monitor.leash import Child
 from monitor.producing import ensure_topics
 from monitor.settings import environment
-from schemas.topics import DEAD_LETTER_TOPIC, TOPICS
+from schemas.topics import DEAD_LETTER_TOPIC, TELEMETRY_TOPIC, TOPICS
 from tests.e2e.ask import ask
 from tests.e2e.processes import Served, Workers
 from tests.e2e.recount import Sent, recount
-from tests.kafka.broker import start_kafka
 
 PARTITIONS = 8
 
@@ -45,15 +44,26 @@ def tmpfs(folder: Path) -> bool:
     return os.geteuid() == 0 and subprocess.run(command, check=False, capture_output=True).returncode == 0
 
 
-def broker_of(folder: Path) -> tuple[Child, str, str]:
-    """Apache Kafka where it can be had, Tansu elsewhere: its process, address and name."""
-    try:
-        child, address = start_kafka(folder)
-    except UserError as error:
-        say(f"no Apache Kafka ({error}): Tansu instead")
-        port = free_port()
-        return start_broker(port, folder / "broker.log"), f"127.0.0.1:{port}", "tansu"
-    return child, address, "kafka"
+@contextmanager
+def broker_of(folder: Path) -> Iterator[tuple[str, Kafka | None]]:
+    """Apache Kafka where it can be had, Tansu elsewhere: its address, and Kafka itself, which can be restarted."""
+    with ExitStack() as stack:
+        kafka: Kafka | None = None
+        try:
+            kafka = stack.enter_context(apache(folder))
+        except UserError as error:
+            say(f"no Apache Kafka ({error}): Tansu instead, which is not restarted, for it would lose its data")
+        yield (kafka.address if kafka else stack.enter_context(tansu(folder))), kafka
+
+
+def read_topic(broker: str) -> Sent:
+    """All telemetry in the topic: what was sent, and again what the producer repeated when no answer came."""
+    consumer = KafkaConsumer(
+        TELEMETRY_TOPIC.name, bootstrap_servers=broker, auto_offset_reset="earliest", consumer_timeout_ms=4000
+    )
+    found = [(message.key.decode(), message.value) for message in consumer]
+    consumer.close()
+    return found
 
 
 def dead_letters(broker: str) -> int:
@@ -66,9 +76,10 @@ def dead_letters(broker: str) -> int:
     return len(found)
 
 
-def verdict(dsn: str, sent: Sent, letters: int) -> dict[str, Any]:
-    """The topic against the store: lost and doubled events, and whether all else agrees."""
-    cells, dead, repeats = recount(sent)
+def verdict(dsn: str, sent: Sent, topic: Sent, letters: int) -> dict[str, Any]:
+    """The topic against the store: lost and doubled events, and whether all else agrees. The topic has all sent."""
+    cells, dead, repeats = recount(topic)
+    missing = (Counter(sent) - Counter(topic)).total()
     rows = ask(
         dsn,
         "SELECT feature, toUnixTimestamp(window_start) AS start, bitAnd(mask, 8) != 0 AS refused, sum(n) AS n "
@@ -86,10 +97,12 @@ def verdict(dsn: str, sent: Sent, letters: int) -> dict[str, Any]:
     agreed = {name: int(value) for name, value in totals.items()} == expected
     return {
         "sent": len(sent),
+        "in_topic": len(topic),
+        "missing_in_topic": missing,
         "lost": lost,
         "doubled": doubled,
         "dead_letters_missing": dead - letters,
-        "exact": lost == 0 and doubled == 0 and agreed and dead == letters,
+        "exact": missing == lost == doubled == 0 and agreed and dead == letters,
         "stored": totals,
     }
 
@@ -102,42 +115,62 @@ class Plan:
     seconds: float
     frozen: float
     full_disk: bool
+    broker_restarts: int
 
 
-FULL = Plan(kills=100, seconds=1500.0, frozen=60.0, full_disk=True)
-QUICK = Plan(kills=4, seconds=18.0, frozen=3.0, full_disk=False)
+FULL = Plan(kills=100, seconds=1500.0, frozen=60.0, full_disk=True, broker_restarts=4)
+QUICK = Plan(kills=3, seconds=12.0, frozen=3.0, full_disk=False, broker_restarts=1)
 
 
 def play(harm: Harm, plan: Plan, disk: Path | None) -> None:
     """Do harm until enough workers were killed, enough of them inside an INSERT, or the time is over."""
-    once = [partial(harm.freeze_store, plan.frozen)]
+    once: list[Callable[[], None]] = [partial(harm.freeze_store, plan.frozen)]
     if disk is not None and plan.full_disk:
         once.append(partial(harm.fill_disk, disk))
+    once += [harm.restart_broker] * plan.broker_restarts
+    every = plan.kills // (len(once) + 1) + 1
     often = [harm.kill] * 5 + [harm.kill_in_insert] * 6 + [harm.lose_answer] * 2 + [harm.zombie]
     turn, give_up = 0, monotonic() + plan.seconds
     while monotonic() < give_up:
-        if harm.done["kills"] >= plan.kills and harm.done["kills_in_insert"] >= 0.3 * plan.kills:
+        enough = harm.done["kills"] >= plan.kills and harm.done["kills_in_insert"] >= 0.3 * plan.kills
+        if enough and not once:
             return
         harm.tend()
         turn += 1
-        if once and turn % (plan.kills // 3 + 1) == 0:
+        if once and (enough or turn % every == 0):
             once.pop()()
         else:
             harm.chance.choice(often)()
         say(", ".join(f"{name} {count}" for name, count in harm.done.items()))
 
 
-def settle(dsn: str, slots: list[Slot], wanted: int) -> None:
-    """Let the workers finish what is in Kafka, at most five minutes."""
+def claimed(dsn: str) -> dict[int, int]:
+    """The last stored offset of every partition, -1 where there is none; nothing while the store does not answer."""
+    query = (
+        "SELECT partition, max(offset_to) AS last FROM windows "
+        "WHERE row_kind = 'range' AND topic = 'ai.telemetry' GROUP BY 1"
+    )
+    with suppress(AssertionError):
+        found = {int(row["partition"]): int(row["last"]) for row in ask(dsn, query)}
+        return dict.fromkeys(range(PARTITIONS), -1) | found
+    return {}
+
+
+def settle(dsn: str, slots: list[Slot], wanted: int) -> bool:
+    """Let the workers finish what is in Kafka; whether they did within 90 s after the last progress."""
     count = "SELECT sum(records) AS n FROM windows WHERE row_kind = 'range' AND topic = 'ai.telemetry'"
-    give_up = monotonic() + 300
+    stored, give_up = 0, monotonic() + 90
     while monotonic() < give_up:
         for slot in slots:
             slot.tend()
         with suppress(AssertionError):
-            if int(ask(dsn, count)[0]["n"]) >= wanted:
-                return
+            before, stored = stored, int(ask(dsn, count)[0]["n"])
+            if stored >= wanted:
+                return True
+            if stored > before:
+                give_up = monotonic() + 90
         time.sleep(1.0)
+    return False
 
 
 def start_slots(folder: Path, broker: str, served: Served) -> list[Slot]:
@@ -151,43 +184,56 @@ def start_slots(folder: Path, broker: str, served: Served) -> list[Slot]:
     return slots
 
 
-def torment(plan: Plan, seed: int, broker: str, served: Served, slots: list[Slot]) -> dict[str, Any]:
+def torment(plan: Plan, feed: Feed, harm: Harm) -> dict[str, Any]:
     """Traffic, harm, and the count at the end."""
-    disk = served.folder
-    harm = Harm(slots, served, random.Random(seed))  # noqa: S311  # chance, not secrets
-    feed = Feed(broker, seed)
+    disk, slots = harm.served.folder, harm.slots
     feed.start()
     play(harm, plan, disk if os.path.ismount(disk) else None)
     feed.stop()
     say(f"{len(feed.sent):,} records sent; the workers finish")
     dsn = f"chdb://{disk / 'store'}"
-    settle(dsn, slots, len(feed.sent))
+    topic = read_topic(feed.broker)
+    settled = settle(dsn, slots, len(topic))
+    if not settled:
+        say("the workers stand still; they are killed, so that others finish")
+        for slot in slots:
+            slot.kill()
+        settle(dsn, slots, len(topic))
     ends: Counter[int] = sum((slot.ends for slot in slots), Counter())
     exits = {"exit_codes": {str(code): count for code, count in ends.items()}}
-    return dict(harm.done) | verdict(dsn, feed.sent, dead_letters(broker)) | exits
+    found = verdict(dsn, feed.sent, topic, dead_letters(feed.broker)) | exits
+    found |= {"stalled_at_end": not settled, "recovered_s": [round(took, 1) for took in harm.recovered]}
+    return dict(harm.done) | found | ({"producer_problem": feed.problem} if feed.problem else {})
 
 
 def run(plan: Plan, seed: int) -> dict[str, Any]:
     """One whole run."""
     folder = Path(tempfile.mkdtemp(prefix="vigil-crash-"))
-    disk, logs = folder / "disk", folder / "kafka"
+    disk = folder / "disk"
     disk.mkdir()
-    logs.mkdir()
     mounted = plan.full_disk and tmpfs(disk)
-    child, broker, name = broker_of(logs)
-    served, slots = Served(disk), list[Slot]()
+    try:
+        with broker_of(folder) as (broker, kafka):
+            found = on_broker(plan, seed, folder, broker, kafka)
+            return found | {"broker": "kafka" if kafka else "tansu", "disk_could_be_filled": mounted}
+    finally:
+        if mounted:
+            subprocess.run(["umount", str(disk)], check=False)  # noqa: S607  # found on the PATH of any Linux
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def on_broker(plan: Plan, seed: int, folder: Path, broker: str, kafka: Kafka | None) -> dict[str, Any]:
+    """A store and workers in this folder, and their torment."""
+    served, slots = Served(folder / "disk"), list[Slot]()
+    chance, dsn = random.Random(seed), f"chdb://{folder / 'disk' / 'store'}"  # noqa: S311  # chance, not secrets
     try:
         ensure_topics(broker, TOPICS, PARTITIONS)
         slots += start_slots(folder, broker, served)
-        return torment(plan, seed, broker, served, slots) | {"broker": name, "disk_could_be_filled": mounted}
+        return torment(plan, Feed(broker, seed), Harm(slots, served, chance, partial(claimed, dsn), kafka))
     finally:
         for slot in slots:
             slot.workers.stop()
         served.stop()
-        child.stop()
-        if mounted:
-            subprocess.run(["umount", str(disk)], check=False)  # noqa: S607  # found on the PATH of any Linux
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 def main() -> int:
@@ -195,10 +241,10 @@ def main() -> int:
     quick = is_quick(environment())
     seed = int(sys.argv[1]) if len(sys.argv) > 1 else 1
     result = run(QUICK if quick else FULL, seed) | {"seed": seed} | about(quick)
-    for key in ("kills", "kills_in_insert", "zombies", "answers_lost"):
+    for key in ("kills", "kills_in_insert", "zombies", "answers_lost", "broker_restarts", "stalls_after_restarts"):
         result.setdefault(key, 0)
     finish("crash", result, quick)
-    return 0 if result["exact"] else 1
+    return 0 if result["exact"] and not result["stalls_after_restarts"] and not result["stalled_at_end"] else 1
 
 
 if __name__ == "__main__":

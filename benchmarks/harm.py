@@ -6,18 +6,23 @@ import subprocess
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from benchmarks.brokers import Kafka
 from benchmarks.meddler import Meddler
 from monitor.clock import monotonic
+from monitor.errors import UserError
 from monitor.producing import sender
 from tests.e2e.processes import Served, Workers
 from tests.e2e.recount import Sent, records
 
 RATE = 1500
 """Records a second."""
+_STALLED_AFTER = 100.0
+"""Seconds after a broker's restart in which every partition must be read on, or its worker is called stalled."""
 SESSION = 3.0
 """Seconds without a heartbeat until Kafka gives partitions away."""
 
@@ -59,6 +64,8 @@ class Feed:
     broker: str
     seed: int
     sent: Sent = field(default_factory=list)
+    problem: str = ""
+    """Why the broker did not acknowledge everything; empty when it did."""
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -74,6 +81,12 @@ class Feed:
             self._thread.join()
 
     def _run(self) -> None:
+        try:
+            self._send()
+        except UserError as error:
+            self.problem = str(error)
+
+    def _send(self) -> None:
         block = 0
         with sender(self.broker, "crash") as out:
             while not self._stop.is_set():
@@ -94,6 +107,12 @@ class Harm:
     slots: list[Slot]
     served: Served
     chance: random.Random
+    claimed: Callable[[], dict[int, int]]
+    """The last stored offset of every partition, -1 where there is none; nothing while the store is away."""
+    kafka: Kafka | None = None
+    """None for a broker that loses its data when it ends."""
+    recovered: list[float] = field(default_factory=list)
+    """Seconds from each restart of the broker until every partition was read on."""
     done: Counter[str] = field(default_factory=Counter)
 
     def tend(self) -> None:
@@ -150,6 +169,39 @@ class Harm:
         time.sleep(seconds)
         self.served.process.send_signal(signal.SIGCONT)
         self.done["store_frozen"] += 1
+
+    def restart_broker(self) -> None:
+        """The broker ends, by SIGKILL and SIGTERM in turn, stays away for some seconds, and has its data still."""
+        if self.kafka is None:
+            return
+        how = (signal.SIGKILL, signal.SIGTERM)[self.done["broker_restarts"] % 2]
+        before = self._ended()
+        self.kafka.restart(how, self.chance.uniform(0.0, 2 * SESSION))
+        self.done["broker_restarts"] += 1
+        took = self._until_all_go_on()
+        if took is None:
+            self.done["stalls_after_restarts"] += 1
+            for slot in self.slots:
+                slot.kill()  # a supervisor would see nothing wrong with them, so they would stand for ever
+        else:
+            self.recovered.append(took)
+        self.done["workers_ended_by_restarts"] += self._ended() - before
+
+    def _until_all_go_on(self) -> float | None:
+        """Seconds until records of every partition are stored again; None when one stands still for too long."""
+        begin, before = monotonic(), self.claimed()
+        while (passed := monotonic() - begin) < _STALLED_AFTER:
+            time.sleep(0.5)
+            self.tend()
+            found = self.claimed()
+            before = before or found  # the store may have been away
+            if before and all(found.get(partition, -1) > offset for partition, offset in before.items()):
+                return passed
+        return None
+
+    def _ended(self) -> int:
+        """Workers that have ended so far without being killed, and were started anew."""
+        return sum(slot.ends.total() - slot.ends[-signal.SIGKILL] for slot in self.slots)
 
     def fill_disk(self, folder: Path) -> None:
         """The store's disk is full for ten seconds."""

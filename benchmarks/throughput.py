@@ -95,11 +95,13 @@ def main() -> None:
     finish("throughput", result, quick)
 
 
-def records(count: int, bad_every: int = 0, size: str = "0.6 kB", features: int = 50) -> list[bytes]:
+def records(
+    count: int, bad_every: int = 0, size: str = "0.6 kB", features: int = 50, varied: int | None = None
+) -> list[bytes]:
     """Events whose time is recent enough, and over: nothing is late, nothing from the future."""
     begin = now() - timedelta(hours=1)
     begin -= timedelta(seconds=begin.timestamp() - window_start(begin.timestamp()))
-    return make(Shape(count, begin + timedelta(seconds=WINDOW_SECONDS), features, size, bad_every))
+    return make(Shape(count, begin + timedelta(seconds=WINDOW_SECONDS), features, size, bad_every, varied=varied))
 
 
 def _end_to_end(plan: Plan, folder: Path, measured: Measured) -> None:

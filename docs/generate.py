@@ -105,6 +105,7 @@ def crash_sentence() -> str:
         f"The last full run ({found['date'][:10]}, {found['broker']}): {found['kills']} kills, "
         f"{found['kills_in_insert']} of them inside a running INSERT, {found['zombies']} workers paused past their "
         f"session, {found['answers_lost']} lost answers, {found.get('disk_full', 0)} full disk, "
+        f"{found.get('broker_restarts', 0)} broker restarts, "
         f"{found.get('store_frozen', 0)} frozen store. Of {found['sent']:,} records {found['lost']} were lost and "
         f"{found['doubled']} counted twice."
     )

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from monitor.columns import Series
 
-SCORED_FEATURES = 5_000
+SCORED_FEATURES = 1000
 """Features one worker scores at most, unless it is told otherwise."""
 _HELD_NAMES = 50_000
 """Names whose first window is remembered; bounds memory."""

@@ -13,5 +13,9 @@ class FencedError(Exception):
     """Somebody else has counted what this process holds: stop at once, and let the store say where to go on."""
 
 
+class StandstillError(Exception):
+    """The stream does not go on after a rebalance; a new process would."""
+
+
 class TopicShrankError(UserError):
     """The topic ends before an offset that was already counted: it was deleted, or the broker lost it."""

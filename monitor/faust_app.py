@@ -1,5 +1,8 @@
 """The Faust application and its settings."""
 
+import tempfile
+from pathlib import Path
+
 import faust
 
 from monitor.settings import Settings
@@ -11,6 +14,7 @@ def faust_app(settings: Settings) -> faust.App:
         settings.group,
         broker=[f"kafka://{server}" for server in settings.broker.split(",")],
         store="memory://",
+        datadir=str(Path(tempfile.gettempdir()) / "vigil-faust"),  # for tables, of which there are none
         web_enabled=False,
         topic_disable_leader=True,
         topic_allow_declare=False,

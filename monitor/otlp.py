@@ -1,6 +1,6 @@
 """The intake of ai.telemetry.otlp: one record holds many spans or log records, hence many events or none. No I/O."""
 
-from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -9,7 +9,7 @@ from monitor.batch import Batch
 from monitor.intake import Partition
 from monitor.records import Limits, letter, marks, span
 from monitor.tally import Tally, add_tally
-from schemas.codec import Reject
+from schemas.codec import Reject, decode
 from schemas.fast import FAST
 from schemas.moments import unix_microseconds
 from schemas.otlp import OtlpBatch, OtlpOptions, decode_otlp
@@ -33,23 +33,24 @@ class OtlpPartition(Partition):
         oldest, newest = span(now, limits)
         accepted: list[Any] = []
         times: list[int] = []
-        for value, offset, logged in zip(batch.values, *marks(batch, newest), strict=True):
-            said = decode_otlp(value, self.options)
-            rejected = Counter[str](said.rejected)
-            for item, model in enumerate(said.events):
-                at = unix_microseconds(model.ts)
-                if not oldest <= at <= newest:
+        messages = [decode_otlp(value, self.options) for value in batch.values]
+        events = _events(messages)
+        for said, value, offset, logged in zip(messages, batch.values, *marks(batch, newest), strict=True):
+            rejected = said.rejected
+            for item in range(len(said.records)):
+                event, at = next(events)
+                if isinstance(event, Reject):
+                    rejected[event.reason] += 1
+                elif not oldest <= at <= newest:
                     rejected["from_the_future" if at > newest else "too_old"] += 1
-                elif self.memory.is_new(model.event_id, offset, logged):
-                    event = _FAST.from_model(model)
+                elif self.memory.is_new(event.event_id, offset, logged):
                     event.offset, event.item = offset, item
                     accepted.append(event)
                     times.append(at)
                 else:
                     tally.duplicates += 1
             if rejected:
-                self.pending.letters.append(letter(batch, offset, value, _reason(said, rejected), now))
-            tally.rejected.update(rejected)
+                self.pending.letters.append(letter(batch, offset, value, _reason(said), now))
             _add_intake(tally, said)
         tally.accepted = len(accepted)
         self._accept(accepted, times, now.timestamp(), tally)
@@ -59,11 +60,28 @@ class OtlpPartition(Partition):
         return tally
 
 
-def _reason(said: OtlpBatch, rejected: Counter[str]) -> Reject:
-    return said.reject or Reject(next(iter(rejected)))  # type: ignore[arg-type]  # keys are reason codes
+def _events(messages: list[OtlpBatch]) -> Iterator[tuple[Any, int]]:
+    """Every event of every message, with its time in Unix microseconds; a Reject and 0 for what breaks the contract."""
+    records = [record for said in messages for record in said.records]
+    for record, event, at in zip(records, *_FAST.decode(records), strict=True):
+        yield (event, at) if at is not None else _judged(record)
+
+
+def _judged(record: bytes) -> tuple[Any, int]:
+    answer = decode(TELEMETRY_TOPIC.adapter, record)
+    return (answer, 0) if isinstance(answer, Reject) else (_FAST.from_model(answer), unix_microseconds(answer.ts))
+
+
+def _reason(said: OtlpBatch) -> Reject:
+    return said.reject or Reject(next(iter(said.rejected)))
 
 
 def _add_intake(tally: Tally, said: OtlpBatch) -> None:
-    tally.content.update(said.content_dropped)
-    tally.not_counted.update(said.skipped)
-    tally.unknown_reasons += said.unknown_finish_reasons.total()
+    for total, part in (
+        (tally.rejected, said.rejected),
+        (tally.content, said.content_dropped),
+        (tally.not_counted, said.skipped),
+    ):
+        if part:  # an update with nothing costs as much as a span
+            total.update(part)
+    tally.unknown_reasons += said.unknown_finish_reasons.total() if said.unknown_finish_reasons else 0

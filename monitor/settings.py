@@ -68,7 +68,7 @@ class Settings(BaseSettings):
         1000, description="Features with metrics of their own; the rest is `other` in Prometheus, never in the store."
     )
     scored_features: Annotated[int, Field(ge=10, le=100_000)] = Field(
-        5_000, description="Features one worker scores; the rest is counted in `vigil_features_not_scored`."
+        1000, description="Features one worker scores; the rest is counted in `vigil_features_not_scored`."
     )
     budget_windows: Annotated[int, Field(ge=100)] = Field(
         60_480, description="Windows per false page and series: 60480 is one a week."

@@ -8,6 +8,7 @@ Whoever stores the results also owns the offsets (`OffsetOwner`): Faust asks it 
 Kafka's committed offset only feeds lag dashboards.
 """
 
+import asyncio
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -15,12 +16,16 @@ from typing import Any, Protocol, cast
 
 import faust
 from aiokafka import TopicPartition
+from aiokafka.errors import IllegalStateError
 from faust.transport.drivers.aiokafka import AIOKafkaConsumerThread, Consumer, Transport
 from faust.types import TP, ConsumerMessage
 from faust.types.transports import TransportT
 
 from monitor import lean_records
 from monitor.batch import Batch, End
+
+_SEEKS, _SEEK_PAUSE = 50, 0.2
+"""Tries, and seconds between them: ten seconds for a rebalance to say whose the partitions are."""
 
 
 class OffsetOwner(Protocol):
@@ -171,8 +176,19 @@ class BatchConsumer(Consumer):
         self._forget(revoked)
 
     async def seek_to_committed(self) -> Mapping[TP, int]:
-        """The one place where Faust asks where to start: on assignment, and after every pause."""
-        committed = dict(await super().seek_to_committed())
+        """The one place where Faust asks where to start: on assignment, and after every pause.
+
+        Faust takes an IllegalStateError (another rebalance has just begun) for a promise that it will ask
+        again; when the rebalances overlap nobody does, and the worker would stand still for ever.
+        """
+        for _ in range(_SEEKS):
+            try:
+                return await self._seek_to_start()
+            except IllegalStateError:
+                await asyncio.sleep(_SEEK_PAUSE)
+        return await self._seek_to_start()
+
+    async def _seek_to_start(self) -> Mapping[TP, int]:
         mine = set(self.assignment())
         self._forget(mine)
         owner = _ours(self.transport).owner
@@ -183,7 +199,7 @@ class BatchConsumer(Consumer):
         thread = cast("_BatchThread", self._thread)
         await thread.call_thread(thread.seek_exact, start)
         await owner.assigned(start)
-        return committed | start
+        return start
 
     def end_of(self, tp: TP) -> End | None:
         """Where a partition of ours ends; None before Kafka has said it."""

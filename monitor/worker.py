@@ -16,9 +16,9 @@ from clickhouse_connect.driver.client import Client
 from faust.exceptions import NotReady
 from faust.types import TP
 
-from monitor.clock import now
+from monitor.clock import monotonic, now
 from monitor.counting import Counting
-from monitor.errors import StoreUnavailableError, UserError
+from monitor.errors import StandstillError, StoreUnavailableError, UserError
 from monitor.faust_app import faust_app
 from monitor.ingest import Ingest
 from monitor.kinds import COUNTED
@@ -26,6 +26,7 @@ from monitor.metrics import Metrics
 from monitor.producing import ensure_topics
 from monitor.scorekeeper import Scorekeeper
 from monitor.settings import Settings
+from monitor.standstill import Standstill
 from monitor.store.client import connect, embedded_path, is_embedded
 from monitor.store.endpoint import Hold
 from monitor.store.front import StoreFront, Tokens
@@ -44,6 +45,8 @@ _STORE_PATIENCE = 20.0
 """Seconds a worker waits for a `vigil sql` that has the embedded store open, or for its predecessor to end."""
 _UNHEALTHY_AFTER = 20.0
 """Seconds without a flush; less than the writer's patience, or nobody would hear of a store that is away."""
+_STANDSTILL = 100.0
+"""Seconds without a resumed stream after which a worker ends: a rebalance may take 60, and a store that is away 32."""
 T = TypeVar("T")
 
 
@@ -53,6 +56,7 @@ class Worker:
     def __init__(self, settings: Settings, ingest_client: Client, scoring_client: Client, hold: Hold | None) -> None:
         self.settings = settings
         self._hold = hold
+        self._standstill = Standstill()
         self.metrics = Metrics()
         self.metrics.build_info.labels(version("vigil"), platform.python_version()).set(1)
         counting = Counting(self.metrics, settings.features, now())
@@ -95,6 +99,9 @@ class Worker:
 
     async def _flush_once(self) -> None:
         consumer = cast("BatchConsumer", self.app.consumer)
+        still = self._standstill.look(consumer.flow_active, monotonic())
+        if still > _STANDSTILL:
+            raise StandstillError(f"nothing was read for {still:.0f} s: a rebalance has begun and does not end")
         said = {tp: consumer.end_of(tp) for tp in self.ingest.partitions}
         self.ingest.look({tp: end for tp, end in said.items() if end is not None})
         await self.ingest.flush()
@@ -129,8 +136,10 @@ class Worker:
 
     def _problem(self) -> str | None:
         """What /healthz says; None while all is well."""
-        stalled = self.ingest.stalled_for()
-        return f"no flush went through for {stalled:.0f} s" if stalled > _UNHEALTHY_AFTER else None
+        stalled, still = self.ingest.stalled_for(), self._standstill.seconds(monotonic())
+        if stalled > _UNHEALTHY_AFTER:
+            return f"no flush went through for {stalled:.0f} s"
+        return f"nothing was read for {still:.0f} s: a rebalance does not end" if still > _UNHEALTHY_AFTER else None
 
     async def _serve(self) -> None:
         await or_die(self._serve_until_stopped())

@@ -3,13 +3,20 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
+
+import msgspec
 
 from schemas.aliases import Aliases, load
 from schemas.codec import Reject
 from schemas.otlp_item import Signal
-from schemas.telemetry import Evaluation, Interaction
+from schemas.telemetry import TELEMETRY, Telemetry
 from schemas.vocabulary import RejectReason
+
+Fields = dict[str, Any]
+"""An event, or a part of one, as plain values: text, numbers, flags, tuples. Each text is in its alphabet already."""
+
+_encode = msgspec.json.Encoder().encode
 
 Skip = Literal[
     "wrapper",  # a span around inference spans of the same request
@@ -23,9 +30,9 @@ Skip = Literal[
 """Why a span, mark or log record became no event, without being wrong."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class OtlpOptions:
-    """What the operator decides about OTLP sources."""
+    """What the operator decides about OTLP sources. Keep one object: what is compiled from it goes by its identity."""
 
     signals: frozenset[Signal] = frozenset({"traces", "logs"})
     """What the topic carries. With both, each message is told apart by its records."""
@@ -57,7 +64,8 @@ class OtlpBatch:
     `unknown_finish_reasons`, whose keys fit the Identifier alphabet. Bound it before it becomes a label.
     """
 
-    events: list[Interaction | Evaluation] = field(default_factory=list)
+    records: list[bytes] = field(default_factory=list)
+    """An event each, as a record of ai.telemetry; its contract is still to be held against it."""
     reject: Reject | None = None
     """Set when the message as a whole was refused; then there are no events."""
     rejected: Counter[RejectReason] = field(default_factory=Counter)
@@ -71,6 +79,15 @@ class OtlpBatch:
     """Guardrails that told a verdict and no action: the action was taken to be what the verdict asks for."""
     spans: int = 0
     logs: int = 0
+
+    def add(self, fields: Fields) -> None:
+        """One event more."""
+        self.records.append(_encode(fields))
+
+    @property
+    def events(self) -> list[Telemetry]:
+        """The events, validated by their models. Raises pydantic's ValidationError for what breaks the contract."""
+        return [TELEMETRY.validate_json(record) for record in self.records]
 
     @property
     def wrappers_skipped(self) -> int:

@@ -2,11 +2,10 @@
 
 from schemas import otlp_text as text
 from schemas.aliases import Meaning
-from schemas.otlp_batch import OtlpBatch
-from schemas.otlp_fields import Fields, Reader
+from schemas.otlp_batch import Fields, OtlpBatch
+from schemas.otlp_fields import Reader
 from schemas.otlp_guardrails import is_bad
 from schemas.otlp_item import Item
-from schemas.telemetry import Evaluation, Guardrail
 
 
 def of_event(item: Item, reader: Reader, batch: OtlpBatch) -> None:
@@ -38,32 +37,32 @@ def of_event(item: Item, reader: Reader, batch: OtlpBatch) -> None:
         "evaluator": (text.name(evaluator) if isinstance(evaluator, str) else None) or text.name(key),
         "evaluator_version": text.identifier(version) if isinstance(version, str) else None,
     }
-    batch.events.append(Evaluation.model_validate(fields))
+    batch.add(fields)
 
 
-def of_guardrails(guardrails: list[Guardrail], item: Item, reader: Reader, batch: OtlpBatch) -> None:
+def of_guardrails(guardrails: list[Fields], item: Item, reader: Reader, batch: OtlpBatch) -> None:
     """Guardrails without their request: the same facts as evaluations of it."""
     for number, guardrail in enumerate(guardrails):
-        fields = _envelope(item, reader, batch, "guardrail", str(number), guardrail.name, guardrail.category)
+        fields = _envelope(item, reader, batch, "guardrail", str(number), guardrail["name"], guardrail["category"])
         if fields is None:
             return
-        evaluated = guardrail.outcome == "evaluated"
+        evaluated = guardrail["outcome"] == "evaluated"
         fields |= {
             "signal": "policy_violation",
-            "outcome": guardrail.outcome,
+            "outcome": guardrail["outcome"],
             "bad": is_bad(guardrail) if evaluated else None,
-            "category": guardrail.category,
-            "score": guardrail.score,
-            "evaluator": guardrail.name,
-            "evaluator_version": guardrail.version,
+            "category": guardrail["category"],
+            "score": guardrail["score"],
+            "evaluator": guardrail["name"],
+            "evaluator_version": guardrail["version"],
         }
-        batch.events.append(Evaluation.model_validate(fields))
-        if guardrail.category == "prompt_injection" and guardrail.stage != "output":
+        batch.add(fields)
+        if guardrail["category"] == "prompt_injection" and guardrail["stage"] != "output":
             fields = fields | {
                 "signal": "injection_attempt",
                 "event_id": text.stable_id(fields["event_id"], "injection"),
             }
-            batch.events.append(Evaluation.model_validate(fields))
+            batch.add(fields)
 
 
 def _envelope(item: Item, reader: Reader, batch: OtlpBatch, *what: str) -> Fields | None:

@@ -1,16 +1,13 @@
 """Attributes to the fields that every event has: identity, slice, weight. What does not fit is left out."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, get_args
 
 from schemas import otlp_text as text
-from schemas.otlp_batch import OtlpOptions
-from schemas.otlp_item import Attributes, Item
+from schemas.otlp_batch import Fields, OtlpOptions
+from schemas.otlp_item import Attributes, Item, Value
 from schemas.vocabulary import Arm, RejectReason, RiskTier
-
-Fields = dict[str, Any]
-"""Keyword arguments of an event's model, each already in its alphabet."""
 
 
 def _word_of(words: tuple[str, ...]) -> Callable[[str], str | None]:
@@ -35,25 +32,28 @@ _SLICE: tuple[tuple[str, Callable[[str], str | None]], ...] = (
 )
 
 
-@dataclass(slots=True)
+_SHARED = tuple(target for target, _ in _SLICE if target not in ("tenant", "synthetic"))
+"""Fields whose values repeat from item to item."""
+_REMEMBERED = 5_000
+
+
 class Reader:
-    """Reads items under one set of options; compiled once per message, and resources once each."""
+    """Reads items under one set of options; keeps what repeats. For one thread."""
 
-    options: OtlpOptions
-    verdicts: frozenset[str] = field(init=False)
-    """Names of the attributes that may hold a guardrail's verdict."""
-    _names: dict[str, tuple[str, ...]] = field(init=False)
-    _by_name: dict[str, tuple[str, int, Callable[[str], str | None]]] = field(init=False)
-    _resources: dict[int, tuple[Fields, str]] = field(init=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        names = self._names = self.options.aliases.names
+    def __init__(self, options: OtlpOptions) -> None:
+        names = self._names = options.aliases.names
+        self.options = options
         self.verdicts = frozenset(names["guardrail_verdict"])
-        self._by_name = {
-            name: (target, rank, convert)
-            for target, convert in (*_SLICE, ("provider", self._provider))
-            for rank, name in enumerate(names[target])
-        }  # fmt: skip
+        """Names of the attributes that may hold a guardrail's verdict."""
+        self.clean: Fields = {"status": "clean", "version": f"otlp-intake-v{options.aliases.version}"}
+        """The redaction of an item about which nobody says anything, and in which no content was found."""
+        self._converters = dict(_SLICE) | {"provider": self._provider}
+        targets = (*_SHARED, "provider", "service")
+        self._asked = tuple(dict.fromkeys((*options.feature_order, *(n for target in targets for n in names[target]))))
+        """Attributes that decide about what repeats."""
+        self._shared: dict[tuple[Value | None, ...], Fields | None] = {}
+        self._resource: Attributes = {}
+        self._resource_said: tuple[Value | None, ...] = (None,) * len(self._asked)
 
     def first(self, attributes: Attributes, wanted: str) -> Any:
         """The value of the best attribute present for one of our fields, None when there is none."""
@@ -76,24 +76,64 @@ class Reader:
         moment = text.moment(ts)
         if moment is None:
             return "bad_time"
-        feature = self._feature(item)
-        if feature is None:
+        shared = self._repeated(item)
+        if shared is None:
             return "missing_field"
-        shared, emitter = self._resource(item.resource)
-        fields: Fields = {"kind": kind, "event_id": event_id, "ts": moment, "emitter": emitter, "feature": feature}
-        fields |= shared
-        self._slice(item.attributes, fields)
-        if item.trace_id:
-            fields["trace_id"] = item.trace_id
-        if item.span_id:
-            fields["span_id"] = item.span_id
-        self._reference(item.attributes, fields)
-        self._weight(item, fields)
+        fields = shared.copy()
+        fields["kind"], fields["event_id"], fields["ts"] = kind, event_id, moment
+        self._own(item, fields)
         return fields
 
     def latency_ms(self, item: Item) -> float | None:
         """The span's duration in milliseconds; None without a start before its end."""
         return text.bounded((item.end - item.start) / 1e6, 86_400_000.0) if item.start else None
+
+    def _repeated(self, item: Item) -> Fields | None:
+        """Feature, emitter and slice, by the values they come from; None without a feature. Not to be changed."""
+        if item.resource is not self._resource:
+            self._resource = item.resource
+            self._resource_said = tuple(map(item.resource.get, self._asked))
+        said = (*self._resource_said, *map(item.attributes.get, self._asked))
+        try:
+            return self._shared[said]
+        except KeyError:
+            if len(self._shared) >= _REMEMBERED:
+                self._shared.clear()
+            shared = self._shared[said] = self._read_repeated(item)
+            return shared
+
+    def _read_repeated(self, item: Item) -> Fields | None:
+        feature = self._feature(item)
+        if feature is None:
+            return None
+        service = item.resource.get("service.name")
+        emitter = text.name(service) if isinstance(service, str) else None
+        fields: Fields = {"emitter": emitter or self.options.emitter, "feature": feature}
+        for target in (*_SHARED, "provider"):
+            self._slice(item, target, fields)
+        return fields
+
+    def _own(self, item: Item, fields: Fields) -> None:
+        """What differs from item to item."""
+        if item.trace_id:
+            fields["trace_id"] = item.trace_id
+        if item.span_id:
+            fields["span_id"] = item.span_id
+        self._slice(item, "tenant", fields)
+        self._slice(item, "synthetic", fields)
+        if self.options.reference_key is not None:
+            self._reference(self.options.reference_key, item.attributes, fields)
+        self._weight(item, fields)
+
+    def _slice(self, item: Item, target: str, fields: Fields) -> None:
+        """The item's own value, else its resource's; of several names the best whose value fits."""
+        names, convert = self._names[target], self._converters[target]
+        for attributes in (item.attributes, item.resource):
+            for name in names:
+                value = attributes.get(name)
+                if isinstance(value, str) and (converted := convert(value)):
+                    fields[target] = converted
+                    return
 
     def _feature(self, item: Item) -> str | None:
         allowed = self.options.features
@@ -105,37 +145,11 @@ class Reader:
                     return feature
         return self.options.fallback_feature
 
-    def _resource(self, resource: Attributes) -> tuple[Fields, str]:
-        # Items of a group share one dictionary, and the message keeps it alive: its address is its name.
-        known = self._resources.get(id(resource))
-        if known is None:
-            fields: Fields = {}
-            self._slice(resource, fields)
-            service = resource.get("service.name")
-            emitter = text.name(service) if isinstance(service, str) else None
-            known = self._resources[id(resource)] = fields, emitter or self.options.emitter
-        return known
-
-    def _slice(self, attributes: Attributes, fields: Fields) -> None:
-        ranks: dict[str, int] = {}
-        by_name = self._by_name
-        for name, value in attributes.items():
-            found = by_name.get(name)
-            if found is None or not isinstance(value, str):
-                continue
-            target, rank, convert = found
-            if rank < ranks.get(target, 99) and (converted := convert(value)):
-                ranks[target] = rank
-                fields[target] = converted
-
     def _provider(self, value: str) -> str | None:
         lowered = value.lower()
         return text.identifier(self.options.aliases.words["providers"].get(lowered, lowered))
 
-    def _reference(self, attributes: Attributes, fields: Fields) -> None:
-        key = self.options.reference_key
-        if key is None:
-            return
+    def _reference(self, key: bytes, attributes: Attributes, fields: Fields) -> None:
         response = self.first(attributes, "response_id")
         if isinstance(response, str):
             fields["request_ref"] = text.keyed_hash(key, response)
@@ -149,3 +163,9 @@ class Reader:
         weight = self.options.sample_weight if weight is None else weight
         if weight != 1:
             fields["sample_weight"] = min(max(weight, 1), 1_000_000)
+
+
+@lru_cache(maxsize=8)
+def reader_of(options: OtlpOptions) -> Reader:
+    """The reader of these options."""
+    return Reader(options)

@@ -1,16 +1,15 @@
 """Guardrails in every dialect: a span's or mark's attributes to one verdict, one action and one outcome."""
 
 from schemas import otlp_text as text
-from schemas.otlp_batch import OtlpBatch
+from schemas.otlp_batch import Fields, OtlpBatch
 from schemas.otlp_fields import Reader
 from schemas.otlp_item import Attributes, Item
-from schemas.telemetry import Guardrail, Injection
 
 MAX_GUARDRAILS = 32
 _BAD = frozenset({"deny", "modify", "escalate"})
 
 
-def of_span(item: Item, reader: Reader, batch: OtlpBatch) -> list[Guardrail]:
+def of_span(item: Item, reader: Reader, batch: OtlpBatch) -> list[Fields]:
     """A guardrail span: one entry for each category it found something of, or one in all."""
     events = reader.options.aliases.events
     findings = [mark.attributes for mark in item.marks if events.get(mark.name) == "finding"]
@@ -21,7 +20,7 @@ def of_span(item: Item, reader: Reader, batch: OtlpBatch) -> list[Guardrail]:
     return [of_attributes(own | finding, item, latency, reader, batch) for finding in findings or [{}]]
 
 
-def of_marks(item: Item, reader: Reader, batch: OtlpBatch) -> list[Guardrail]:
+def of_marks(item: Item, reader: Reader, batch: OtlpBatch) -> list[Fields]:
     """Guardrails that a span tells as events of its own (OpenLIT)."""
     events = reader.options.aliases.events
     return [
@@ -33,7 +32,7 @@ def of_marks(item: Item, reader: Reader, batch: OtlpBatch) -> list[Guardrail]:
 
 def of_attributes(
     attributes: Attributes, item: Item, latency_ms: float | None, reader: Reader, batch: OtlpBatch
-) -> Guardrail:
+) -> Fields:
     """One guardrail. It passed nothing unless it says so: an error, or no verdict we know, is no verdict."""
     outcome, verdict = _outcome(attributes, reader)
     action = reader.word(attributes, "guardrail_action", "actions")
@@ -45,7 +44,7 @@ def of_attributes(
     name = reader.first(attributes, "guardrail_name") or item.name.partition(" ")[2]
     version = reader.first(attributes, "guardrail_version")
     latency = text.bounded(reader.first(attributes, "guardrail_latency_ms"), 86_400_000.0)
-    return Guardrail.model_validate({
+    return {
         "name": text.name(str(name)) or "guardrail",
         "version": text.identifier(version) if isinstance(version, str) else None,
         "stage": reader.word(attributes, "guardrail_target", "stages") or "input",
@@ -55,7 +54,7 @@ def of_attributes(
         "outcome": outcome,
         "score": text.bounded(reader.first(attributes, "guardrail_score"), 1.0),
         "latency_ms": latency if latency is not None else latency_ms,
-    })  # fmt: skip
+    }
 
 
 def _outcome(attributes: Attributes, reader: Reader) -> tuple[str, str | None]:
@@ -69,22 +68,19 @@ def _outcome(attributes: Attributes, reader: Reader) -> tuple[str, str | None]:
     return ("evaluated", verdict) if verdict is not None else ("not_evaluated", None)
 
 
-def injection_of(guardrails: list[Guardrail]) -> Injection | None:
+def injection_of(guardrails: list[Fields]) -> Fields | None:
     """What the guardrails that look for prompt injection say of the whole request; None when none looked."""
-    checks = [
-        guardrail
-        for guardrail in guardrails
-        if guardrail.category == "prompt_injection" and guardrail.outcome == "evaluated" and guardrail.stage != "output"
-    ]
+    checks = [one for one in guardrails if one["outcome"] == "evaluated" and one["stage"] != "output"]
+    checks = [one for one in checks if one["category"] == "prompt_injection"]
     if not checks:
         return None
     found = [guardrail for guardrail in checks if is_bad(guardrail)]
     vector = None
     if found:
-        vector = "direct" if any(guardrail.stage == "input" for guardrail in found) else "indirect"
-    return Injection.model_validate({"detected": bool(found), "vector": vector})
+        vector = "direct" if any(guardrail["stage"] == "input" for guardrail in found) else "indirect"
+    return {"detected": bool(found), "vector": vector}
 
 
-def is_bad(guardrail: Guardrail) -> bool:
+def is_bad(guardrail: Fields) -> bool:
     """Whether its verdict is a violation, by the same rule as `schemas.outcomes`."""
-    return guardrail.verdict in _BAD
+    return guardrail["verdict"] in _BAD

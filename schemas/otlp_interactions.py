@@ -1,19 +1,16 @@
 """A request, with what belongs to it, to an Interaction."""
 
-from functools import lru_cache
-
 from schemas import otlp_text as text
-from schemas.otlp_batch import OtlpBatch
-from schemas.otlp_fields import Fields, Reader
+from schemas.otlp_batch import Fields, OtlpBatch
+from schemas.otlp_fields import Reader
 from schemas.otlp_guardrails import MAX_GUARDRAILS, injection_of, of_attributes, of_marks, of_span
 from schemas.otlp_item import CONTENT_SEEN, MAX_TEXT, Attributes, Item
 from schemas.otlp_tree import Request
-from schemas.telemetry import Grounding, Guardrail, Interaction, Redaction, Refusal, ToolCall
 
 _MAX_TOOLS = 128
 _GRAVITY = {"refusal": 6, "content_filter": 5, "error": 4, "unknown": 3, "length": 2, "tool_call": 1, "stop": 0}
 """Of several choices' reasons the gravest counts; one we do not know is graver than an ordinary end."""
-_REFUSED = Refusal(refused=True, by="model")
+_REFUSED = {"refused": True, "by": "model"}
 _STATUSES = frozenset({"applied", "clean", "failed", "skipped"})
 _RISKS = frozenset({"low", "medium", "high"})
 
@@ -40,13 +37,12 @@ def interaction(request: Request, beside: list[Item], reader: Reader, batch: Otl
     if request.retrieval or "safety.grounding.required" in attributes:
         grounded = attributes.get("safety.grounding.grounded")
         required = request.retrieval or attributes["safety.grounding.required"] is True
-        fields["grounding"] = Grounding(required=required, grounded=grounded if isinstance(grounded, bool) else None)
+        fields["grounding"] = {"required": required, "grounded": grounded if isinstance(grounded, bool) else None}
     guardrails = _guardrails(request, beside, reader, batch)
     if guardrails:
-        batch.rejected["out_of_range"] += max(0, len(guardrails) - MAX_GUARDRAILS)
-        fields["guardrails"] = tuple(guardrails[:MAX_GUARDRAILS])
+        fields["guardrails"] = _at_most(MAX_GUARDRAILS, guardrails, batch)
         fields["injection"] = injection_of(guardrails)
-    batch.events.append(Interaction.model_validate(fields))
+    batch.add(fields)
 
 
 def _finish(item: Item, fields: Fields, reader: Reader, batch: OtlpBatch) -> None:
@@ -79,23 +75,18 @@ def _finish_reason(words: tuple[str, ...], fields: Fields, reader: Reader, batch
         fields["refusal"] = _REFUSED
 
 
-def _redaction(attributes: Attributes, reader: Reader) -> Redaction:
+def _redaction(attributes: Attributes, reader: Reader) -> Fields:
     """What is known of redaction. Content that came this far is a redactor's failure, whatever it says itself."""
     status = "failed" if CONTENT_SEEN in attributes else attributes.get("safety.redaction.status")
     if status in _STATUSES:
         version = reader.first(attributes, "redaction_version")
-        return _redacted(str(status), text.identifier(version) if isinstance(version, str) else None)
+        return {"status": status, "version": text.identifier(version) if isinstance(version, str) else None}
     # Nobody upstream says what was done, but the intake looked for content and there was none.
-    return _redacted("clean", f"otlp-intake-v{reader.options.aliases.version}")
+    return reader.clean
 
 
-@lru_cache(maxsize=256)
-def _redacted(status: str, version: str | None) -> Redaction:
-    return Redaction.model_validate({"status": status, "version": version})
-
-
-def _tools(tools: list[Item], reader: Reader, batch: OtlpBatch) -> tuple[ToolCall, ...]:
-    calls = []
+def _tools(tools: list[Item], reader: Reader, batch: OtlpBatch) -> list[Fields]:
+    calls: list[Fields] = []
     for tool in tools:
         permitted = tool.attributes.get("safety.tool.permitted", reader.options.assume_tools_permitted or None)
         if not isinstance(permitted, bool):
@@ -109,14 +100,20 @@ def _tools(tools: list[Item], reader: Reader, batch: OtlpBatch) -> tuple[ToolCal
             "executed": tool.attributes.get("safety.tool.executed") is not False,
             "risk": risk if risk in _RISKS else None,
         }
-        calls.append(ToolCall.model_validate(call))
-    batch.rejected["out_of_range"] += max(0, len(calls) - _MAX_TOOLS)
-    return tuple(calls[:_MAX_TOOLS])
+        calls.append(call)
+    return _at_most(_MAX_TOOLS, calls, batch)
 
 
-def _guardrails(request: Request, beside: list[Item], reader: Reader, batch: OtlpBatch) -> list[Guardrail]:
+def _at_most(most: int, parts: list[Fields], batch: OtlpBatch) -> list[Fields]:
+    """As many as an event holds; each of the others is refused."""
+    if len(parts) > most:
+        batch.rejected["out_of_range"] += len(parts) - most
+    return parts[:most]
+
+
+def _guardrails(request: Request, beside: list[Item], reader: Reader, batch: OtlpBatch) -> list[Fields]:
     item = request.item
-    found: list[Guardrail] = []
+    found: list[Fields] = []
     for span in request.guardrails:
         found += of_span(span, reader, batch)
     for span in (item, *beside) if beside else (item,):

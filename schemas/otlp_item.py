@@ -1,10 +1,10 @@
 """One span or log record, whichever encoding it came in: known attributes, identity, times. Nothing else."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from schemas.aliases import PRIVATE, Aliases
+import msgspec
 
 Value = str | int | float | bool | tuple[str, ...]
 Attributes = dict[str, Value]
@@ -21,8 +21,7 @@ MAX_NANOS = 2**63
 """Times beyond are taken for absent; the contract's year 2199 comes earlier."""
 
 
-@dataclass(slots=True)
-class Mark:
+class Mark(msgspec.Struct, gc=False):
     """A span's event: its name, time in Unix nanoseconds (0 when absent), known attributes."""
 
     name: str
@@ -30,8 +29,7 @@ class Mark:
     attributes: Attributes
 
 
-@dataclass(slots=True)
-class Item:
+class Item(msgspec.Struct, gc=False):  # a struct is made five times as fast as a dataclass
     """A span, or a log record (then `end` is its time, `name` its event name, and it has no marks)."""
 
     resource: Attributes
@@ -47,13 +45,16 @@ class Item:
     trace_state: str = ""
     failed: bool = False
     """The span's status is an error."""
-    marks: list[Mark] = field(default_factory=list)
+    marks: Sequence[Mark] = ()
     role: str = ""
     """What the span is; set by `schemas.otlp_tree`."""
+    key: str = ""
+    """Trace and span id together, as an index has it; set with the role, as is the next."""
+    parent_key: str = ""
+    """The parent's key; "" without a parent."""
 
 
-@dataclass(slots=True)
-class Message:
+class Message(msgspec.Struct):
     """One Kafka message, read: its spans or its log records, and what was dropped on the way in."""
 
     signal: Signal
@@ -61,8 +62,9 @@ class Message:
     dropped: Counter[str]
 
 
-def drop(found: Attributes, name: str, kind: int | None, aliases: Aliases, dropped: Counter[str]) -> None:
-    """Count an attribute that is not to be read: by its name, or without a `kind` by its family's."""
-    dropped[name if kind is not None else aliases.family(name)] += 1
-    if kind != PRIVATE:
-        found[CONTENT_SEEN] = True
+def first_of(attributes: Attributes, names: Iterable[str]) -> Value | None:
+    """The value of the first of these attributes that is there; None when there is none."""
+    for name in names:
+        if name in attributes:
+            return attributes[name]
+    return None

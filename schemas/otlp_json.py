@@ -7,12 +7,14 @@ integers come as strings, fields are lowerCamelCase, and unknown fields are igno
 import re
 from collections import Counter
 from collections.abc import Set
+from functools import cache
 
 import msgspec
 
-from schemas.aliases import CONTENT, NUMBER, TEXT, WORDS, Aliases
+from schemas.aliases import NUMBER, TEXT, WORDS, Aliases
 from schemas.codec import Reject
-from schemas.otlp_item import MAX_NANOS, MAX_TEXT, Attributes, Item, Mark, Message, Signal, drop
+from schemas.otlp_attributes import Pairs
+from schemas.otlp_item import MAX_NANOS, MAX_TEXT, Attributes, Item, Mark, Message, Signal, Value
 
 _TRACE_ID = re.compile(r"[0-9A-Fa-f]{32}")
 _SPAN_ID = re.compile(r"[0-9A-Fa-f]{16}")
@@ -44,7 +46,7 @@ class _Value(msgspec.Struct, gc=False):
 class _Event(msgspec.Struct, gc=False):
     name: str | None = None
     timeUnixNano: _Int = None  # noqa: N815
-    attributes: list[_Pair] | None = None
+    attributes: list[msgspec.Raw] | None = None
 
 
 class _Status(msgspec.Struct, gc=False):
@@ -59,7 +61,7 @@ class _Span(msgspec.Struct, gc=False):
     traceState: str | None = None  # noqa: N815
     startTimeUnixNano: _Int = None  # noqa: N815
     endTimeUnixNano: _Int = None  # noqa: N815
-    attributes: list[_Pair] | None = None
+    attributes: list[msgspec.Raw] | None = None
     events: list[_Event] | None = None
     status: _Status | None = None
 
@@ -70,7 +72,7 @@ class _Record(msgspec.Struct, gc=False):
     traceId: str | None = None  # noqa: N815
     spanId: str | None = None  # noqa: N815
     eventName: str | None = None  # noqa: N815
-    attributes: list[_Pair] | None = None
+    attributes: list[msgspec.Raw] | None = None
     body: msgspec.Raw = _NOTHING
 
 
@@ -83,7 +85,7 @@ class _ScopeLogs(msgspec.Struct, gc=False):
 
 
 class _Resource(msgspec.Struct, gc=False):
-    attributes: list[_Pair] | None = None
+    attributes: list[msgspec.Raw] | None = None
 
 
 class _ResourceSpans(msgspec.Struct, gc=False):
@@ -99,9 +101,13 @@ class _ResourceLogs(msgspec.Struct, gc=False):
 class _Request(msgspec.Struct, gc=False):
     resourceSpans: list[_ResourceSpans] | None = None  # noqa: N815
     resourceLogs: list[_ResourceLogs] | None = None  # noqa: N815
+    resourceMetrics: list[msgspec.Raw] | None = None  # noqa: N815
+    resourceProfiles: list[msgspec.Raw] | None = None  # noqa: N815
 
 
 _REQUEST = msgspec.json.Decoder(_Request)
+_KEY = b'{"key":"'
+_PAIR = msgspec.json.Decoder(_Pair)
 _VALUE = msgspec.json.Decoder(_Value)
 
 
@@ -114,7 +120,9 @@ def read_json(value: bytes, aliases: Aliases, signals: Set[Signal]) -> Message |
         return _read_spans(request.resourceSpans, aliases)
     if request.resourceLogs and "logs" in signals:
         return _read_logs(request.resourceLogs, aliases)
-    return Reject("unknown_kind")
+    if any((request.resourceSpans, request.resourceLogs, request.resourceMetrics, request.resourceProfiles)):
+        return Reject("other_signal")
+    return Reject("not_otlp" if request == _Request() else "empty")
 
 
 def _parse(value: bytes) -> _Request | Reject:
@@ -131,15 +139,16 @@ def _parse(value: bytes) -> _Request | Reject:
 
 
 def _read_spans(groups: list[_ResourceSpans], aliases: Aliases) -> Message:
+    pairs = _pairs(aliases)
     dropped: Counter[str] = Counter()
     items: list[Item] = []
     for group in groups:
-        resource = _attributes(group.resource.attributes if group.resource else None, aliases, dropped)
+        resource = _attributes(group.resource.attributes if group.resource else None, pairs, dropped)
         for scope in group.scopeSpans or ():
             for span in scope.spans or ():
                 item = Item(
                     resource,
-                    _attributes(span.attributes, aliases, dropped),
+                    _attributes(span.attributes, pairs, dropped),
                     _hex(span.traceId, _TRACE_ID),
                     _hex(span.spanId, _SPAN_ID),
                     _hex(span.parentSpanId, _SPAN_ID),
@@ -154,7 +163,7 @@ def _read_spans(groups: list[_ResourceSpans], aliases: Aliases) -> Message:
                         Mark(
                             event.name or "",
                             _nanos(event.timeUnixNano),
-                            _attributes(event.attributes, aliases, dropped),
+                            _attributes(event.attributes, pairs, dropped),
                         )
                         for event in span.events
                     ]
@@ -163,13 +172,14 @@ def _read_spans(groups: list[_ResourceSpans], aliases: Aliases) -> Message:
 
 
 def _read_logs(groups: list[_ResourceLogs], aliases: Aliases) -> Message:
+    pairs = _pairs(aliases)
     dropped: Counter[str] = Counter()
     items: list[Item] = []
     for group in groups:
-        resource = _attributes(group.resource.attributes if group.resource else None, aliases, dropped)
+        resource = _attributes(group.resource.attributes if group.resource else None, pairs, dropped)
         for scope in group.scopeLogs or ():
             for record in scope.logRecords or ():
-                attributes = _attributes(record.attributes, aliases, dropped)
+                attributes = _attributes(record.attributes, pairs, dropped)
                 name = record.eventName or str(attributes.get("event.name", ""))
                 if bytes(record.body) not in _NO_BODY and name.startswith("gen_ai."):
                     dropped["body"] += 1
@@ -193,30 +203,37 @@ def _integer(value: str) -> int | None:
     return int(value) if _DIGITS.fullmatch(value) else None
 
 
-def _attributes(pairs: list[_Pair] | None, aliases: Aliases, dropped: Counter[str]) -> Attributes:
-    found: Attributes = {}
-    kinds, families = aliases.kinds, aliases.families
-    for pair in pairs or ():
-        name = pair.key
-        if name is None:
-            continue
-        kind = kinds.get(name)
-        if kind is None or kind >= CONTENT:
-            if kind is not None or name.startswith(families):
-                drop(found, name, kind, aliases, dropped)
-        else:
-            _typed(found, name, kind, pair.value)
-    return found
+@cache
+def _pairs(aliases: Aliases) -> Pairs:
+    return Pairs(aliases, _head, _split, _value)
 
 
-def _typed(found: Attributes, name: str, kind: int, raw: msgspec.Raw) -> None:
+def _attributes(raw: list[msgspec.Raw] | None, pairs: Pairs, dropped: Counter[str]) -> Attributes:
+    return pairs.read(map(bytes, raw), dropped) if raw else {}
+
+
+def _head(raw: bytes) -> bytes:
+    """The key, as encoders write it that waste no blanks."""
+    if not raw.startswith(_KEY):
+        return b""
+    end = raw.find(b'"', len(_KEY))
+    return raw[:end] if raw[end : end + 3] == b'","' else b""
+
+
+def _split(raw: bytes) -> tuple[str, msgspec.Raw] | None:
+    try:
+        pair = _PAIR.decode(raw)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return (pair.key, pair.value) if pair.key is not None else None
+
+
+def _value(raw: msgspec.Raw, kind: int) -> Value | None:
     try:
         value = _VALUE.decode(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return  # one attribute of a wrong type: as good as absent
-    read = _read_words(value) if kind == WORDS else _read_one(value, kind)
-    if read is not None:
-        found[name] = read
+        return None  # one attribute of a wrong type: as good as absent
+    return _read_words(value) if kind == WORDS else _read_one(value, kind)
 
 
 def _read_words(value: _Value) -> tuple[str, ...] | None:

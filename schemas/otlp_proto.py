@@ -1,19 +1,25 @@
-"""OTLP in protobuf to items. A dropped attribute's value stays in the C parser: it never becomes a Python string."""
+"""OTLP in protobuf to items. A dropped attribute's value is never decoded."""
 
 from collections import Counter
-from collections.abc import Iterable, Set
+from collections.abc import Set
+from functools import cache
 from typing import Any
 
 from google.protobuf.message import DecodeError  # type: ignore[import-untyped]  # it ships no types
-from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
-from schemas.aliases import CONTENT, NUMBER, TEXT, WORDS, Aliases
+from schemas.aliases import NUMBER, TEXT, WORDS, Aliases
 from schemas.codec import Reject
-from schemas.otlp_item import MAX_NANOS, MAX_TEXT, Attributes, Item, Mark, Message, Signal, drop
+from schemas.otlp_attributes import Pairs
+from schemas.otlp_item import MAX_NANOS, MAX_TEXT, Item, Mark, Message, Signal, Value
+from schemas.otlp_wire import Logs, Traces
 
 _ERROR = 2  # Status.STATUS_CODE_ERROR
 _MAX_WORDS = 16
+_KEY = 0x0A
+"""Tag of a pair's key."""
+_ONE_BYTE = 0x80
+"""Lengths below it take one byte."""
 
 
 def read_proto(value: bytes, aliases: Aliases, signals: Set[Signal]) -> Message | Reject:
@@ -26,16 +32,16 @@ def read_proto(value: bytes, aliases: Aliases, signals: Set[Signal]) -> Message 
     """
     parsed = False
     if "traces" in signals:
-        traces = ExportTraceServiceRequest()
+        traces = Traces()
         parsed = _parse(traces, value)
         if parsed and _has_spans(traces):
             return _read_spans(traces, aliases)
     if "logs" in signals:
-        logs = ExportLogsServiceRequest()
+        logs = Logs()
         parsed = _parse(logs, value) or parsed
         if _has_records(logs):
             return _read_logs(logs, aliases)
-    return Reject("unknown_kind" if parsed else "not_object")
+    return Reject("other_signal" if parsed else "not_otlp")
 
 
 def _parse(message: Any, value: bytes) -> bool:
@@ -47,7 +53,7 @@ def _parse(message: Any, value: bytes) -> bool:
     return True
 
 
-def _has_spans(traces: ExportTraceServiceRequest) -> bool:
+def _has_spans(traces: Any) -> bool:
     return any(
         len(span.trace_id) == 16 and len(span.span_id) == 8
         for resource in traces.resource_spans
@@ -56,7 +62,7 @@ def _has_spans(traces: ExportTraceServiceRequest) -> bool:
     )
 
 
-def _has_records(logs: ExportLogsServiceRequest) -> bool:
+def _has_records(logs: Any) -> bool:
     return any(
         record.time_unix_nano or record.observed_time_unix_nano
         for resource in logs.resource_logs
@@ -65,17 +71,18 @@ def _has_records(logs: ExportLogsServiceRequest) -> bool:
     )
 
 
-def _read_spans(traces: ExportTraceServiceRequest, aliases: Aliases) -> Message:
+def _read_spans(traces: Any, aliases: Aliases) -> Message:
+    read = _pairs(aliases).read
     dropped: Counter[str] = Counter()
     items: list[Item] = []
     for group in traces.resource_spans:
-        resource = _attributes(group.resource.attributes, aliases, dropped)
+        resource = read(group.resource.attributes, dropped)
         for scope in group.scope_spans:
             for span in scope.spans:
                 end = span.end_time_unix_nano
                 item = Item(
                     resource,
-                    _attributes(span.attributes, aliases, dropped),
+                    read(span.attributes, dropped),
                     _hex(span.trace_id, 16),
                     _hex(span.span_id, 8),
                     _hex(span.parent_span_id, 8),
@@ -87,23 +94,23 @@ def _read_spans(traces: ExportTraceServiceRequest, aliases: Aliases) -> Message:
                 )
                 if span.events:
                     item.marks = [
-                        Mark(event.name, event.time_unix_nano, _attributes(event.attributes, aliases, dropped))
-                        for event in span.events
+                        Mark(event.name, event.time_unix_nano, read(event.attributes, dropped)) for event in span.events
                     ]
                 items.append(item)
     return Message("traces", items, dropped)
 
 
-def _read_logs(logs: ExportLogsServiceRequest, aliases: Aliases) -> Message:
+def _read_logs(logs: Any, aliases: Aliases) -> Message:
+    read = _pairs(aliases).read
     dropped: Counter[str] = Counter()
     items: list[Item] = []
     for group in logs.resource_logs:
-        resource = _attributes(group.resource.attributes, aliases, dropped)
+        resource = read(group.resource.attributes, dropped)
         for scope in group.scope_logs:
             for record in scope.log_records:
-                attributes = _attributes(record.attributes, aliases, dropped)
+                attributes = read(record.attributes, dropped)
                 name = record.event_name or str(attributes.get("event.name", ""))
-                if record.body.WhichOneof("value") and name.startswith("gen_ai."):
+                if record.body.ByteSize() and name.startswith("gen_ai."):
                     dropped["body"] += 1
                 end = record.time_unix_nano or record.observed_time_unix_nano
                 items.append(
@@ -125,35 +132,42 @@ def _hex(value: bytes, length: int) -> str:
     return value.hex() if len(value) == length else ""
 
 
-def _attributes(pairs: Iterable[Any], aliases: Aliases, dropped: Counter[str]) -> Attributes:
-    found: Attributes = {}
-    kinds, families = aliases.kinds, aliases.families
-    for pair in pairs:
-        name = pair.key
-        kind = kinds.get(name)
-        if kind == TEXT:
-            text = pair.value.string_value
-            if text and len(text) <= MAX_TEXT:
-                found[name] = text
-        elif kind is None or kind >= CONTENT:
-            if kind is not None or name.startswith(families):
-                drop(found, name, kind, aliases, dropped)
-        else:
-            _typed(found, name, kind, pair.value)
-    return found
+@cache
+def _pairs(aliases: Aliases) -> Pairs:
+    return Pairs(aliases, _head, _split, _value)
 
 
-def _typed(found: Attributes, name: str, kind: int, value: Any) -> None:
+def _head(raw: bytes) -> bytes:
+    """The key, which every encoder writes first, with its tag and its length."""
+    return raw[: raw[1] + 2] if len(raw) > 1 and raw[0] == _KEY and raw[1] < _ONE_BYTE else b""
+
+
+def _split(raw: bytes) -> tuple[str, bytes] | None:
+    """The key, and the whole. A pair in another order is parsed for its key."""
+    head = _head(raw)
+    try:
+        return head[2:].decode() if head else KeyValue.FromString(raw).key, raw
+    except (UnicodeDecodeError, DecodeError):
+        return None
+
+
+def _value(raw: bytes, kind: int) -> Value | None:
+    try:
+        value = KeyValue.FromString(raw).value
+    except DecodeError:
+        return None
     which = value.WhichOneof("value")
+    if kind == TEXT:
+        text = value.string_value
+        return text if 0 < len(text) <= MAX_TEXT else None
     if kind == NUMBER:
-        if which == "int_value":
-            found[name] = value.int_value
-        elif which == "double_value":
-            found[name] = value.double_value
-    elif kind == WORDS:
-        if which == "array_value":
-            found[name] = tuple(word.string_value for word in value.array_value.values[:_MAX_WORDS])
-        elif which == "string_value":
-            found[name] = (value.string_value,)
-    elif which == "bool_value":
-        found[name] = value.bool_value
+        return getattr(value, which) if which in ("int_value", "double_value") else None
+    if kind == WORDS:
+        return _words(value, which)
+    return value.bool_value if which == "bool_value" else None
+
+
+def _words(value: Any, which: str | None) -> tuple[str, ...] | None:
+    if which == "array_value":
+        return tuple(word.string_value for word in value.array_value.values[:_MAX_WORDS])
+    return (value.string_value,) if which == "string_value" else None

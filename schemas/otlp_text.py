@@ -55,11 +55,17 @@ def locale(value: str) -> str | None:
     return value if _LOCALE.fullmatch(value) else None
 
 
-def moment(nanos: int) -> datetime | None:
-    """Unix nanoseconds as UTC, cut to microseconds; None outside the years 2000 to 2199."""
+def moment(nanos: int) -> str | None:
+    """Unix nanoseconds as a UtcTime, cut to microseconds; None outside the years 2000 to 2199."""
     if not _FIRST_NANO <= nanos < _LAST_NANO:
         return None
-    return _EPOCH + timedelta(microseconds=nanos // 1000)
+    seconds, rest = divmod(nanos, 10**9)
+    return f"{_second(seconds)}.{rest // 1000:06d}Z"
+
+
+@lru_cache(maxsize=1024)
+def _second(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def count(value: Value | None) -> int | None:

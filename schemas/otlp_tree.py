@@ -1,10 +1,13 @@
 """Which spans of a message are requests, which are wrappers or doubles of them, and what belongs to which."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from operator import attrgetter
+
+import msgspec
 
 from schemas.aliases import Aliases
 from schemas.otlp_batch import OtlpBatch
-from schemas.otlp_item import Attributes, Item
+from schemas.otlp_item import Attributes, Item, first_of
 
 _MAX_DEPTH = 64
 _INHERITED = (
@@ -13,16 +16,16 @@ _INHERITED = (
     "safety.prompt_category", "safety.synthetic", "gen_ai.workflow.name", "gen_ai.agent.name", "gen_ai.prompt.version",
 )  # fmt: skip
 """What a kept span takes over from the wrapper or double it replaces, where it has nothing of its own."""
+_PARENT_KEY = attrgetter("parent_key")
 _GRAVITY = {"refusal": 3, "content_filter": 2, "error": 1, "stop": 0, "length": 0, "tool_call": 0}
 
 
-@dataclass(slots=True)
-class Request:
+class Request(msgspec.Struct, gc=False):
     """One inference that counts, with the spans that belong to it."""
 
     item: Item
-    guardrails: list[Item] = field(default_factory=list)
-    tools: list[Item] = field(default_factory=list)
+    guardrails: list[Item] = []
+    tools: list[Item] = []  # msgspec gives each its own
     retrieval: bool = False
 
 
@@ -58,34 +61,51 @@ def role_of(attributes: Attributes, span_name: str, aliases: Aliases) -> str:
 
 def sort_spans(items: list[Item], aliases: Aliases, batch: OtlpBatch) -> Tree:
     """Requests and what belongs to them. Counts in `batch` what is no event of its own, and what has no ids."""
-    index: dict[str, Item] = {}
-    for item in items:
-        item.role = role_of(item.attributes, item.name, aliases)
-        if item.trace_id and item.span_id:
-            index[item.trace_id + item.span_id] = item
-        else:
-            _without_ids(item, batch)
+    index = _index(items, aliases, batch)
     spans = list(index.values())
-    batch.skipped["double"] += sum(item.role == "inference" for item in items) - sum(
-        item.role == "inference" for item in spans
-    )
-    replaced = _replaced(spans, index, aliases, batch)
-    owners = {key: Request(item) for key, item in index.items() if item.role == "inference" and key not in replaced}
+    replaced: dict[str, Item] = {}
+    if not index.keys().isdisjoint(map(_PARENT_KEY, spans)):
+        replaced = _replaced(spans, index, batch)
+    replaced |= _doubles(spans, replaced, aliases, batch)
+    owners = {item.key: Request(item) for item in spans if item.role == "inference" and item.key not in replaced}
     tree = Tree(list(owners.values()), [], [], owners)
     for key in replaced:
         _hand_over(key, replaced, index, tree)
-    siblings: dict[str, list[Request]] = {}
-    for request in tree.requests:
-        if request.item.parent_id:
-            siblings.setdefault(request.item.trace_id + request.item.parent_id, []).append(request)
-    for item in spans:
-        if item.role != "inference":
-            _place(item, tree, index, siblings, batch)
+    others = [item for item in spans if item.role != "inference"]
+    siblings = _siblings(tree.requests) if others else {}
+    for item in others:
+        _place(item, tree, index, siblings, batch)
     return tree
 
 
-def _key(item: Item) -> str:
-    return item.trace_id + item.span_id
+def _index(items: list[Item], aliases: Aliases, batch: OtlpBatch) -> dict[str, Item]:
+    """Spans by key, their roles and keys set. Of two inferences with one key the last is kept, and one counted."""
+    index: dict[str, Item] = {}
+    doubles = 0
+    for item in items:
+        item.role = role_of(item.attributes, item.name, aliases)
+        if not (item.trace_id and item.span_id):
+            _without_ids(item, batch)
+            continue
+        item.key = item.trace_id + item.span_id
+        if item.parent_id:
+            item.parent_key = item.trace_id + item.parent_id
+        before = index.get(item.key)
+        if before is not None and before.role == "inference":
+            doubles += 1
+        index[item.key] = item
+    if doubles:
+        batch.skipped["double"] += doubles
+    return index
+
+
+def _siblings(requests: list[Request]) -> dict[str, list[Request]]:
+    """Requests by their parent's key."""
+    siblings: dict[str, list[Request]] = {}
+    for request in requests:
+        if request.item.parent_key:
+            siblings.setdefault(request.item.parent_key, []).append(request)
+    return siblings
 
 
 def _without_ids(item: Item, batch: OtlpBatch) -> None:
@@ -101,8 +121,8 @@ def _place(
 ) -> None:
     """Give a span that is no inference to its request, or keep it for itself, or count it."""
     above = _ancestor(item, index, ("inference",))
-    request = tree.owners.get(_key(above)) if above is not None else None
-    beside = siblings.get(item.trace_id + item.parent_id, []) if item.parent_id else []
+    request = tree.owners.get(above.key) if above is not None else None
+    beside = siblings.get(item.parent_key, [])
     if item.role == "guardrail":
         (request.guardrails if request else tree.guardrails).append(item)
     elif item.role == "tool":
@@ -114,7 +134,7 @@ def _place(
     if item.marks:
         tree.others.append(item)
         if request:
-            tree.owners[_key(item)] = request
+            tree.owners[item.key] = request
 
 
 def _place_tool(item: Item, request: Request | None, batch: OtlpBatch) -> None:
@@ -137,11 +157,11 @@ def _asked_by(tool: Item, beside: list[Request]) -> Request | None:
     return max(before, key=lambda request: request.item.end, default=None)
 
 
-def _replaced(items: list[Item], index: dict[str, Item], aliases: Aliases, batch: OtlpBatch) -> dict[str, Item]:
-    """Inference spans that do not count, by key, and the span that counts in their place."""
+def _replaced(items: list[Item], index: dict[str, Item], batch: OtlpBatch) -> dict[str, Item]:
+    """Inference spans around others, by key, and the span that counts in their place."""
     replaced: dict[str, Item] = {}
     for item in items:
-        if item.role != "inference" or not item.parent_id:
+        if item.role != "inference" or not item.parent_key:
             continue
         outer = _ancestor(item, index, ("inference", "guardrail", "evaluator", "tool"))
         if outer is None or outer.role == "tool":
@@ -150,11 +170,12 @@ def _replaced(items: list[Item], index: dict[str, Item], aliases: Aliases, batch
             item.role = "judge"
             batch.skipped["judge"] += 1
             continue
-        last = replaced.get(_key(outer))
+        last = replaced.get(outer.key)
         if (last is None or item.end > last.end) and not _leads_to(item, outer, replaced):
-            replaced[_key(outer)] = item  # of several attempts inside, the last gave the answer
-    batch.skipped["wrapper"] += len(replaced)
-    return replaced | _doubles(items, replaced, aliases, batch)
+            replaced[outer.key] = item  # of several attempts inside, the last gave the answer
+    if replaced:
+        batch.skipped["wrapper"] += len(replaced)
+    return replaced
 
 
 def _leads_to(item: Item, outer: Item, replaced: dict[str, Item]) -> bool:
@@ -162,19 +183,21 @@ def _leads_to(item: Item, outer: Item, replaced: dict[str, Item]) -> bool:
     for _ in range(_MAX_DEPTH):
         if item is outer:
             return True
-        if _key(item) not in replaced:
+        if item.key not in replaced:
             return False
-        item = replaced[_key(item)]
+        item = replaced[item.key]
     return True
 
 
 def _doubles(items: list[Item], replaced: dict[str, Item], aliases: Aliases, batch: OtlpBatch) -> dict[str, Item]:
+    """The same answers reported again, by key, and the span that counts in their place."""
     doubles: dict[str, Item] = {}
     seen: dict[str, Item] = {}
+    names = aliases.names["response_id"]
     for item in items:
-        if item.role != "inference" or _key(item) in replaced:
+        if item.role != "inference" or item.key in replaced:
             continue
-        response = next((item.attributes[name] for name in aliases.names["response_id"] if name in item.attributes), "")
+        response = first_of(item.attributes, names)
         if not response:
             continue
         first = seen.setdefault(f"{item.trace_id}{response}", item)
@@ -184,7 +207,7 @@ def _doubles(items: list[Item], replaced: dict[str, Item], aliases: Aliases, bat
         if _gravity(item, aliases) > _gravity(first, aliases):
             seen[f"{item.trace_id}{response}"] = item
             first, item = item, first  # noqa: PLW2901  # the graver of the two is kept
-        doubles[_key(item)] = first
+        doubles[item.key] = first
     return doubles
 
 
@@ -203,7 +226,7 @@ def _hand_over(key: str, replaced: dict[str, Item], index: dict[str, Item], tree
     for _ in range(_MAX_DEPTH):
         if last not in replaced:
             break
-        last = _key(replaced[last])
+        last = replaced[last].key
     request = tree.owners.get(last)
     if request is None:
         return  # parents in a circle: nobody took its place
@@ -217,7 +240,7 @@ def _hand_over(key: str, replaced: dict[str, Item], index: dict[str, Item], tree
 
 def _ancestor(item: Item, index: dict[str, Item], roles: tuple[str, ...]) -> Item | None:
     for _ in range(_MAX_DEPTH):
-        parent = index.get(item.trace_id + item.parent_id)
+        parent = index.get(item.parent_key)
         if parent is None or parent is item:
             return None
         if parent.role in roles:

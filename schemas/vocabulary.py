@@ -37,6 +37,6 @@ ReviewVerdict = Literal["confirmed", "overturned", "unsure", "actionable", "nois
 RejectReason = Literal[
     "empty", "too_large", "too_deep", "not_utf8", "not_json", "not_object", "unknown_kind",
     "missing_field", "unknown_field", "content_field", "wrong_type", "out_of_range",
-    "bad_identifier", "bad_time", "bad_value", "from_the_future", "too_old",
+    "bad_identifier", "bad_time", "bad_value", "from_the_future", "too_old", "not_otlp", "other_signal",
 ]  # fmt: skip
 """Why a record became a dead letter."""

@@ -23,5 +23,10 @@ def do_without(what: str, why: str) -> NoReturn:
     pytest.skip(_loudly(what, why))
 
 
+def skip(what: str, why: str) -> NoReturn:
+    """Skip the test that asked for what `make test-all` cannot install either."""
+    pytest.skip(f"SKIPPED FOR WANT OF {what}: {why}")
+
+
 def _loudly(what: str, why: str) -> str:
     return f"SKIPPED FOR WANT OF {what}: {why}; `make test-all` installs what is missing and runs this"

@@ -7,9 +7,38 @@ from unittest.mock import Mock
 import aiohttp
 import pytest
 
+from monitor.errors import StandstillError
 from monitor.settings import load
+from monitor.standstill import Standstill
 from monitor.web import serve
 from monitor.worker import Worker
+
+
+def test_a_standstill_lasts_from_the_first_look_until_something_moves() -> None:
+    still = Standstill()
+    assert [still.look(moving, at) for moving, at in ((True, 0), (False, 5), (False, 30), (True, 31), (False, 40))] == [
+        0.0, 0.0, 25.0, 0.0, 0.0,
+    ]  # fmt: skip
+    assert still.seconds(47) == 7.0
+
+
+def test_a_worker_whose_rebalance_does_not_end_says_so_and_then_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    worker = Worker(load({"VIGIL_OTLP": "false"}), Mock(), Mock(), None)
+    elapsed = 0.0
+    monkeypatch.setattr("monitor.worker.monotonic", lambda: elapsed)
+    monkeypatch.setattr(worker.app, "_consumer", Mock(flow_active=False))
+
+    async def scene() -> None:
+        nonlocal elapsed
+        await worker._flush_once()
+        assert worker._problem() is None
+        elapsed = 25.0
+        assert worker._problem() == "nothing was read for 25 s: a rebalance does not end"
+        elapsed = 101.0
+        with pytest.raises(StandstillError, match="nothing was read for 101 s"):
+            await worker._flush_once()
+
+    asyncio.run(scene())
 
 
 async def ask(port: int) -> tuple[int, dict[str, Any]]:

@@ -11,6 +11,7 @@ from monitor.records import Limits
 from monitor.store.events import insert_rows, read_ids
 from monitor.tally import Tally
 from monitor.windows import SliceCap, Watermark
+from schemas.otlp import OtlpOptions
 from schemas.topics import OTLP_TOPIC
 from tests.schemas.otlp_producer import START, Producer
 
@@ -78,3 +79,11 @@ def test_spans_of_another_age_are_refused_and_counted() -> None:
     assert tally.accepted == 0
     assert tally.rejected == {"too_old": 2}
     assert len(held.pending.letters) == 1
+
+
+def test_an_event_that_breaks_the_contract_is_a_dead_letter_and_no_crash() -> None:
+    held = partition()
+    held.options = OtlpOptions(features=frozenset(), fallback_feature="No Name")
+    tally = take(held, two_spans())
+    assert (tally.accepted, tally.rejected) == (0, {"bad_identifier": 2})
+    assert [(letter.reason, letter.source_offset) for letter in held.pending.letters] == [("bad_identifier", 0)]

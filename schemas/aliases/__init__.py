@@ -24,9 +24,9 @@ class Meaning:
     high_is_bad: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Aliases:
-    """One version of the table, compiled: what to read, and what the values mean."""
+    """One version of the table, compiled: what to read, and what the values mean. One object a version."""
 
     version: int
     kinds: dict[str, int]

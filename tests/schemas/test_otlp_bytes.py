@@ -105,14 +105,14 @@ def test_every_truncation(message: bytes) -> None:
         (None, "empty"),
         (b"{", "not_json"),
         (b'{"resourceSpans":1}', "wrong_type"),
-        (b'{"resourceSpans":[]}', "unknown_kind"),
-        (b'{"resourceMetrics":[{}]}', "unknown_kind"),
-        (b'{"kind":"interaction"}', "unknown_kind"),
+        (b'{"resourceSpans":[]}', "empty"),
+        (b'{"resourceMetrics":[{}]}', "other_signal"),
+        (b'{"kind":"interaction"}', "not_otlp"),
         (b'{"a":' + b"[" * 100_000, "too_deep"),
-        (b"\xff\xff\xff", "not_object"),
-        (b"hello", "not_object"),
-        (b"\n\x00", "unknown_kind"),
-        (b"[]", "not_object"),
+        (b"\xff\xff\xff", "not_otlp"),
+        (b"hello", "not_otlp"),
+        (b"\n\x00", "other_signal"),
+        (b"[]", "not_otlp"),
         (b"x" * 101, "too_large"),
     ],
 )
@@ -145,7 +145,7 @@ def test_metrics_are_refused() -> None:
     request = ExportMetricsServiceRequest()
     metric = request.resource_metrics.add().scope_metrics.add().metrics.add()
     metric.name = "gen_ai.client.token.usage"
-    assert decode_otlp(request.SerializeToString(), OPTIONS).rejected == {"unknown_kind": 1}
+    assert decode_otlp(request.SerializeToString(), OPTIONS).rejected == {"other_signal": 1}
 
 
 def test_protobuf_that_begins_like_json_after_a_newline() -> None:
