@@ -142,7 +142,8 @@ def soak_sentence() -> str:
     exact = "every one stored exactly once" if found["exact"] else "NOT exactly stored"
     return (
         f"{found['minutes']:.0f} minutes at full speed ({found['date'][:10]}): {found['events']:,} events, {exact}; "
-        f"the worker held {found['rss_after_warm_up_mb']:,.0f} MB after the warm-up and {found['rss_end_mb']:,.0f} MB at the end "
+        f"the worker held {found['rss_after_warm_up_mb']:,.0f} MB after the warm-up and "
+        f"{found['rss_end_mb']:,.0f} MB at the end "
         f"(slope {found['slope_mb_per_hour']:+,.0f} MB an hour, {found['slope_low_mb_per_hour']:+,.0f} to "
         f"{found['slope_high_mb_per_hour']:+,.0f})."
     )
