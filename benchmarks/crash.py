@@ -76,8 +76,11 @@ def dead_letters(broker: str) -> int:
     return len(found)
 
 
-def verdict(dsn: str, sent: Sent, topic: Sent, letters: int) -> dict[str, Any]:
-    """The topic against the store: lost and doubled events, and whether all else agrees. The topic has all sent."""
+def verdict(dsn: str, sent: Sent, topic: Sent, letters: int, refused: int) -> dict[str, Any]:
+    """The topic against the store: lost and doubled events, and whether all else agrees.
+
+    What was sent and is not in the topic the broker must have refused; it never was ours.
+    """
     cells, dead, repeats = recount(topic)
     missing = (Counter(sent) - Counter(topic)).total()
     rows = ask(
@@ -98,11 +101,12 @@ def verdict(dsn: str, sent: Sent, topic: Sent, letters: int) -> dict[str, Any]:
     return {
         "sent": len(sent),
         "in_topic": len(topic),
+        "refused_by_broker": refused,
         "missing_in_topic": missing,
         "lost": lost,
         "doubled": doubled,
         "dead_letters_missing": dead - letters,
-        "exact": missing == lost == doubled == 0 and agreed and dead == letters,
+        "exact": lost == doubled == 0 and agreed and dead == letters and missing <= refused,
         "stored": totals,
     }
 
@@ -201,7 +205,7 @@ def torment(plan: Plan, feed: Feed, harm: Harm) -> dict[str, Any]:
         settle(dsn, slots, len(topic))
     ends: Counter[int] = sum((slot.ends for slot in slots), Counter())
     exits = {"exit_codes": {str(code): count for code, count in ends.items()}}
-    found = verdict(dsn, feed.sent, topic, dead_letters(feed.broker)) | exits
+    found = verdict(dsn, feed.sent, topic, dead_letters(feed.broker), feed.refused) | exits
     found |= {"stalled_at_end": not settled, "recovered_s": [round(took, 1) for took in harm.recovered]}
     return dict(harm.done) | found | ({"producer_problem": feed.problem} if feed.problem else {})
 

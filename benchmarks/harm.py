@@ -66,6 +66,8 @@ class Feed:
     sent: Sent = field(default_factory=list)
     problem: str = ""
     """Why the broker did not acknowledge everything; empty when it did."""
+    refused: int = 0
+    """Records it did not acknowledge; some of them may be in the topic nevertheless."""
     _stop: threading.Event = field(default_factory=threading.Event)
     _thread: threading.Thread | None = None
 
@@ -90,6 +92,7 @@ class Feed:
         block = 0
         with sender(self.broker, "crash") as out:
             while not self._stop.is_set():
+                self.refused = out.refused
                 part = records(self.seed * 100_003 + block, RATE)
                 started = monotonic()
                 for i, (emitter, value) in enumerate(part):
@@ -98,6 +101,8 @@ class Feed:
                         time.sleep(max(started + i / RATE - monotonic(), 0.0))
                 self.sent += part
                 block += 1
+            out.producer.flush()
+            self.refused = out.refused
 
 
 @dataclass

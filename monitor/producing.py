@@ -39,6 +39,11 @@ class Sender:
             first = self._failures[0]
             raise UserError(f"the broker refused {len(self._failures)} records, the first with {first}")
 
+    @property
+    def refused(self) -> int:
+        """Records that the broker did not acknowledge so far."""
+        return len(self._failures)
+
     def _failed(self, error: BaseException) -> None:
         self._failures.append(type(error).__name__)
 
