@@ -8,7 +8,7 @@ ARGS ?=
 COMPILE = $(BIN)/uv pip compile --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --quiet --custom-compile-command 'make lock'
 
-.PHONY: help install demo demo-output test test-all check format docs lock bench-peers-env bench-throughput bench-growth bench-latency bench-otlp bench-soak bench-crash
+.PHONY: help install demo demo-output test test-all check format docs lock bench-peers-env bench-throughput bench-detection bench-growth bench-latency bench-otlp bench-soak bench-crash
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -70,6 +70,9 @@ bench-throughput: $(READY) bench-peers-env  ## events per CPU second, ours and t
 
 bench-growth: $(READY)  ## events per CPU second against message size, features, partitions, batch; QUICK=1 for a few
 	QUICK=$(QUICK) $(BIN)/python -m benchmarks.growth $(ARGS)
+
+bench-detection: $(READY)  ## delay and false pages of the detector beside the optimum and six peers; QUICK=1 for a taste
+	QUICK=$(QUICK) $(BIN)/python -m benchmarks.detection $(ARGS)
 
 bench-latency: $(READY)  ## seconds from an event to the counter and to its scored window, at 10, 50 and 90 % load
 	QUICK=$(QUICK) $(BIN)/python -m benchmarks.latency $(ARGS)

