@@ -5,6 +5,7 @@ from pathlib import Path
 
 import faust
 
+from monitor.letters import BATCH_BYTES
 from monitor.settings import Settings
 
 
@@ -28,5 +29,6 @@ def faust_app(settings: Settings) -> faust.App:
         stream_buffer_maxsize=64,
         stream_wait_empty=False,
         producer_acks=-1,
+        producer_max_batch_size=BATCH_BYTES,
         loglevel=settings.log_level.upper(),
     )

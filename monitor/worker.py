@@ -14,6 +14,7 @@ from typing import Any, TypeVar, cast
 import faust
 from clickhouse_connect.driver.client import Client
 from faust.exceptions import NotReady
+from faust.transport.drivers.aiokafka import Producer
 from faust.types import TP
 
 from monitor.clock import monotonic, now
@@ -22,6 +23,7 @@ from monitor.errors import StandstillError, StoreUnavailableError, UserError
 from monitor.faust_app import faust_app
 from monitor.ingest import Ingest
 from monitor.kinds import COUNTED
+from monitor.letters import Letterbox
 from monitor.metrics import Metrics
 from monitor.producing import ensure_topics
 from monitor.scorekeeper import Scorekeeper
@@ -34,8 +36,7 @@ from monitor.store.migrate import migrate
 from monitor.transport import BatchConsumer, BatchSchema, BatchTransport
 from monitor.web import serve
 from monitor.writing import Writer
-from schemas.dead_letter import DeadLetter
-from schemas.topics import CHANGES_TOPIC, DEAD_LETTER_TOPIC, OTLP_TOPIC, REVIEWS_TOPIC, TELEMETRY_TOPIC, TOPICS
+from schemas.topics import CHANGES_TOPIC, OTLP_TOPIC, REVIEWS_TOPIC, TELEMETRY_TOPIC, TOPICS
 
 log = logging.getLogger("vigil.worker")
 _READ = (TELEMETRY_TOPIC, CHANGES_TOPIC, REVIEWS_TOPIC)
@@ -61,14 +62,12 @@ class Worker:
         self.metrics.build_info.labels(version("vigil"), platform.python_version()).set(1)
         counting = Counting(self.metrics, settings.features, now())
         name = f"{platform.node()}-{os.getpid()}"
-        writer = Writer(ingest_client, counting, self._send_letter, name)
+        letterbox = Letterbox(lambda: cast("Producer", self.app.producer)._ensure_producer())
+        writer = Writer(ingest_client, counting, letterbox.send, name)
         self.ingest = Ingest(settings, ingest_client, counting, writer)
         self.scorekeeper = Scorekeeper(settings, scoring_client, self.metrics, now, settings.scored_features)
         self.app = faust_app(settings)
         self.app.transport = BatchTransport(self.app, _Owner(self.ingest))
-        self._letters = self.app.topic(
-            DEAD_LETTER_TOPIC.name, key_type=bytes, value_type=bytes, key_serializer="raw", value_serializer="raw"
-        )
         for topic in (*_READ, OTLP_TOPIC) if settings.otlp else _READ:
             channel = self.app.topic(topic.name, schema=BatchSchema())
             self.app.agent(channel, name=topic.name)(self._read)
@@ -78,10 +77,6 @@ class Worker:
     async def _read(self, stream: Any) -> None:
         async for event in stream.noack().events():
             await or_die(self.ingest.take(event.value, event.ack))
-
-    async def _send_letter(self, letter: DeadLetter) -> Awaitable[object]:
-        key = f"{letter.source_topic}/{letter.source_partition}/{letter.source_offset}"
-        return await self._letters.send(key=key.encode(), value=letter.model_dump_json().encode())
 
     async def _flush(self) -> None:
         try:

@@ -20,8 +20,8 @@ from schemas.dead_letter import DeadLetter
 
 T = TypeVar("T")
 
-SendLetter = Callable[[DeadLetter], Awaitable[Awaitable[object]]]
-"""Hands a dead letter to the producer; the inner awaitable is done when the broker has it."""
+SendLetters = Callable[[Sequence[DeadLetter]], Awaitable[None]]
+"""Sends dead letters; done when the broker has them."""
 
 _BACKOFF = (0.2, 0.5, 1.0, 2.0, 4.0, 8.0, 8.0, 8.0)
 """Seconds between tries of one statement; half a minute in all."""
@@ -34,13 +34,13 @@ class Writer:
         self,
         client: Client,
         counting: Counting,
-        send_letter: SendLetter,
+        send_letters: SendLetters,
         worker: str,
         time: tuple[Clock, Timer] = (now, monotonic),
     ) -> None:
         self._client = client
         self._counting = counting
-        self._send_letter = send_letter
+        self._send_letters = send_letters
         self._worker = worker
         self._clock, self._timer = time
 
@@ -51,8 +51,8 @@ class Writer:
         some of it.
         """
         pendings = [pending for pending, _ in flush]
-        sent = [await self._send_letter(letter) for pending in pendings for letter in pending.letters]
-        await asyncio.gather(*sent)  # a claimed offset's dead letter must exist
+        # First of all: a claimed offset's dead letter must exist.
+        await self._send_letters([letter for pending in pendings for letter in pending.letters])
         started = self._timer()
         for table in sorted({table for pending in pendings for table in pending.lines}):
             rows = [row for pending in pendings for row in pending.lines.get(table, ())]

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 import pytest
@@ -34,11 +34,8 @@ class Bench:
         chosen = load({f"VIGIL_{name}": value for name, value in settings.items()})
         self.ingest = Ingest(chosen, store, counting, self.writer, (lambda: NOW, lambda: 0.0))
 
-    async def _send(self, letter: DeadLetter) -> Awaitable[object]:
-        self.letters.append(letter)
-        done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        done.set_result(None)
-        return done
+    async def _send(self, letters: Sequence[DeadLetter]) -> None:
+        self.letters += letters
 
     async def start(self) -> int:
         """Take the partition over, as after an assignment."""
