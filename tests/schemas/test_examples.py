@@ -16,8 +16,8 @@ KINDS = {
     "ai.reviews": {"review"},
     "ai.telemetry.dlq": {"dead-letter"},
 }
-NOT_IN_A_TEXT = {"empty", "too_large", "not_utf8", "from_the_future", "too_old"}
-"""Reasons that no small JSON text shows: they need bytes, size or a clock."""
+NOT_IN_A_TEXT = {"empty", "too_large", "not_utf8", "from_the_future", "too_old", "not_otlp", "other_signal"}
+"""Reasons that no small JSON text of ours shows: they need bytes, size, a clock or OTLP."""
 
 
 def examples(which: str) -> list[Any]:
