@@ -5,8 +5,6 @@ from collections.abc import Iterable
 
 from monitor.columns import Series
 
-SCORED_FEATURES = 1000
-"""Features one worker scores at most, unless it is told otherwise."""
 _HELD_NAMES = 50_000
 """Names whose first window is remembered; bounds memory."""
 
@@ -22,7 +20,7 @@ class Admission:
     feature. A feature without a row is not scored, and nothing is said of it.
     """
 
-    def __init__(self, limit: int = SCORED_FEATURES) -> None:
+    def __init__(self, limit: int) -> None:
         self.limit = limit
         self._first_seen: dict[str, int] = {}
 

@@ -9,7 +9,6 @@ from datetime import datetime, timedelta
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from monitor.admission import SCORED_FEATURES
 from monitor.clock import Clock
 from monitor.errors import StoreUnavailableError
 from monitor.metrics import Cap, Metrics
@@ -38,14 +37,11 @@ class _StoppedError(Exception):
 class Scorekeeper:
     """One worker's share of the scoring: the features that hash to the partitions it owns."""
 
-    def __init__(
-        self, settings: Settings, client: Client, metrics: Metrics, clock: Clock, limit: int = SCORED_FEATURES
-    ) -> None:
+    def __init__(self, settings: Settings, client: Client, metrics: Metrics, clock: Clock) -> None:
         self._settings = settings
         self._client = client
         self._metrics = metrics
         self._clock = clock
-        self._limit = limit
         self._feature = Cap(settings.features)
         self._open: defaultdict[_Labels, set[str]] = defaultdict(set)
         self._owned: frozenset[int] = frozenset()
@@ -105,7 +101,8 @@ class Scorekeeper:
         start = max(min(start, since - (end - start)), end - _LONGEST)
         scored = read_scored_until(self._client)
         end = min(scored, end) if scored > start else end
-        scorer, found = Scorer(self._settings.budget_windows, start, self._owns, self._limit), Findings()
+        settings, found = self._settings, Findings()
+        scorer = Scorer(settings.budget_windows, start, settings.scored_features, self._owns)
         still = {row.feature for row in known.values() if row.state != "resolved" and self._owns(row.feature)}
         scorer.series.add(sorted(still))  # first of all: a flood of names must not end a page
         while scorer.until < end:

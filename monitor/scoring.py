@@ -15,7 +15,7 @@ from clickhouse_connect.driver.client import Client
 from detectors.bank import Bank, Opinion
 from detectors.base import Window
 from detectors.trailing import TrailingEDetector
-from monitor.admission import SCORED_FEATURES, Admission
+from monitor.admission import Admission
 from monitor.columns import SCORED, Expected, MaskCounts, Series, columns
 from monitor.incidents import Incidents, Versions
 from monitor.store.expected import read_expected
@@ -58,8 +58,8 @@ class Scorer:
 
     budget_windows: int
     until: int
+    limit: int
     owns: Callable[[str], bool] = lambda feature: True
-    limit: int = SCORED_FEATURES
     not_scored: int = 0
     series: Series = field(default_factory=Series)
     admission: Admission = field(init=False)

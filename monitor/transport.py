@@ -179,7 +179,7 @@ class BatchConsumer(Consumer):
         """The one place where Faust asks where to start: on assignment, and after every pause.
 
         Faust takes an IllegalStateError (another rebalance has just begun) for a promise that it will ask
-        again; when the rebalances overlap nobody does, and the worker would stand still for ever.
+        again. Workers were seen to stand still for ever after a broker's restart, this error their last word.
         """
         for _ in range(_SEEKS):
             try:

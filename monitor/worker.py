@@ -65,7 +65,7 @@ class Worker:
         letterbox = Letterbox(lambda: cast("Producer", self.app.producer)._ensure_producer())
         writer = Writer(ingest_client, counting, letterbox.send, name)
         self.ingest = Ingest(settings, ingest_client, counting, writer)
-        self.scorekeeper = Scorekeeper(settings, scoring_client, self.metrics, now, settings.scored_features)
+        self.scorekeeper = Scorekeeper(settings, scoring_client, self.metrics, now)
         self.app = faust_app(settings)
         self.app.transport = BatchTransport(self.app, _Owner(self.ingest))
         for topic in (*_READ, OTLP_TOPIC) if settings.otlp else _READ:

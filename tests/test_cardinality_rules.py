@@ -140,7 +140,8 @@ def junk(store: Client, window: int, names: int) -> None:
 
 def keeper(store: Client, limit: int) -> tuple[Scorekeeper, Metrics]:
     metrics = Metrics()
-    made = Scorekeeper(load({"VIGIL_HISTORY_HOURS": "6"}), store, metrics, lambda: WATCHED, limit)
+    settings = load({"VIGIL_HISTORY_HOURS": "6", "VIGIL_SCORED_FEATURES": str(limit)})
+    made = Scorekeeper(settings, store, metrics, lambda: WATCHED)
     made.own(range(4), {"ai.telemetry": 4})
     return made, metrics
 
