@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 
 
@@ -16,6 +17,7 @@ class Relay:
     _ready: threading.Event = field(default_factory=threading.Event)
     _done: asyncio.Event = field(init=False)
     _loop: asyncio.AbstractEventLoop = field(init=False)
+    _open: set[asyncio.StreamWriter] = field(default_factory=set)
 
     def start(self) -> None:
         self._thread = threading.Thread(target=asyncio.run, args=(self._serve(),))
@@ -33,21 +35,27 @@ class Relay:
         self._ready.set()
         await self._done.wait()
         server.close()
+        while self._open:  # a reader whose connection is gone ends: no relaying is left for the loop to cancel
+            for writer in self._open:
+                writer.transport.abort()
+            await asyncio.sleep(0.01)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.upstream)
-        try:
-            async with asyncio.TaskGroup() as both:
-                both.create_task(self._copy(reader, up_writer, late=False))
-                both.create_task(self._copy(up_reader, writer, late=True))
-        finally:
-            writer.close()
-            up_writer.close()
+        with suppress(OSError), closing(writer):
+            up_reader, up_writer = await asyncio.open_connection("127.0.0.1", self.upstream)
+            both = {writer, up_writer}
+            self._open |= both
+            try:
+                await asyncio.gather(
+                    self._copy(reader, up_writer, late=False), self._copy(up_reader, writer, late=True)
+                )
+            finally:
+                self._open -= both
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, late: bool) -> None:
-        while chunk := await reader.read(1 << 20):
-            if late:
-                await asyncio.sleep(self.delay)
-            writer.write(chunk)
-            await writer.drain()
-        writer.close()
+        with suppress(OSError), closing(writer):
+            while chunk := await reader.read(1 << 20):
+                if late:
+                    await asyncio.sleep(self.delay)
+                writer.write(chunk)
+                await writer.drain()

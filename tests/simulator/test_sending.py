@@ -165,7 +165,7 @@ def test_the_command_reports_the_tally_and_the_truth(broker: str, tmp_path: Path
     assert result.exit_code == 0
     last = json.loads(result.stdout.splitlines()[-1])
     assert last == json.loads(status.read_text())
-    assert last["sent"] == len(_read(broker)) > 1000
+    assert last["sent"] == len(_read(broker)) > 200  # the rate is that of the hour: this test also runs at night
     assert (last["done"], last["truth"]["feature"], last["truth"]["size"]) == (True, "health-faq", 4.0)
 
 
