@@ -1,15 +1,15 @@
 """One series over many windows: the same steps as live, one after the other."""
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from detectors.base import Bools, Floats
-from detectors.baseline import Baseline
+from detectors.baseline import Baseline, decided
 from detectors.compiled import compiled
-from detectors.rows import HARMONICS, SEASON, STATE, THRESHOLD
+from detectors.outlook import expected_rate
+from detectors.rows import HARMONICS, SEASON, STATE
 from detectors.season import basis, seasonal_rate
 from detectors.statespace import CLOSED, OPENED, start_state, step
 
@@ -19,49 +19,63 @@ Counts = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`log_e` is the statistic after each window, shape (windows,); the others are parallel to what opened or closed.
+    """What a series went through.
 
+    `log_e` is the statistic after each window and `expected` the rate held for normal before it, shape (windows,).
     `opened` and `closed` are indices of windows; `up` says of each opening whether it was seen as a rise.
+    `state`, shape (STATE,), is what is remembered at the end.
     """
 
     log_e: Floats
+    expected: Floats
     opened: Integers
     closed: Integers
     up: Bools
+    state: Floats
 
 
-def run(
-    baseline: Baseline,
-    start: int,
-    evaluated: Counts,
-    bad: Counts,
-    reset: bool = True,
-) -> Run:
-    """Score columns of shape (windows,) from a Unix time on, beginning with no evidence.
+def begun(baseline: Baseline) -> Floats:
+    """The state of a series of which nothing was seen yet, shape (STATE,)."""
+    state = np.zeros(STATE)
+    start_state(state, baseline.parameters)
+    return state
 
-    An opened incident holds until it closes, and then the evidence starts anew. Without `reset` nothing opens,
-    and the statistic runs on.
+
+def run(baseline: Baseline, start: int, evaluated: Counts, bad: Counts, state: Floats | None = None) -> Run:
+    """Score columns of shape (windows,) from a Unix time on.
+
+    Goes on from `state`, which is left as it is; without one it begins with no evidence. An opened incident holds
+    until it closes, and then the evidence starts anew.
     """
     n = np.ascontiguousarray(evaluated, dtype=np.float64)
     k = np.ascontiguousarray(bad, dtype=np.float64)
-    row = baseline.row()
-    if not reset:
-        row[THRESHOLD] = math.inf
-    log_e, events, up = _steps(row, np.zeros(STATE), start, baseline.seconds, n, n - k if baseline.complement else k)
+    state, expected = begun(baseline) if state is None else state.copy(), np.zeros(len(n))
+    watched = n - k if baseline.complement else k
+    log_e, events, up = _steps(baseline.parameters, state, start, baseline.seconds, n, watched, expected)
     opened = np.flatnonzero(events == OPENED)
-    return Run(log_e, opened, np.flatnonzero(events == CLOSED), up[opened] != baseline.complement)
+    normal = 1.0 - expected if baseline.complement else expected
+    return Run(log_e, normal, opened, np.flatnonzero(events == CLOSED), up[opened] != baseline.complement, state)
+
+
+def statistic(baseline: Baseline, start: int, evaluated: Floats, bad: Floats) -> Floats:
+    """The statistic over columns of the events that are watched, shape (windows,), when nothing ever opens."""
+    endless = decided(baseline, np.inf, False)
+    none = np.zeros(0)
+    return _steps(endless.parameters, begun(endless), start, baseline.seconds, evaluated, bad, none)[0]
 
 
 @compiled
-def _steps(
-    row: Floats, state: Floats, start: int, seconds: int, evaluated: Floats, bad: Floats
+def _steps(  # noqa: PLR0913  columns, because compiled
+    row: Floats, state: Floats, start: int, seconds: int, evaluated: Floats, bad: Floats, expected: Floats
 ) -> tuple[Floats, Integers, Bools]:
+    """Changes `state`, and fills `expected` unless it has length 0."""
     windows = len(bad)
     log_e, events, up = np.zeros(windows), np.zeros(windows, dtype=np.int64), np.zeros(windows, dtype=np.bool_)
     harmonics = np.zeros(HARMONICS)
-    start_state(state, row)
     for i in range(windows):
         basis(start + i * seconds, harmonics)
         rate = seasonal_rate(row[SEASON : SEASON + HARMONICS], harmonics)
+        if len(expected) > 0:
+            expected[i] = expected_rate(state, row, rate)
         log_e[i], up[i], events[i] = step(state, row, rate, evaluated[i], bad[i])
     return log_e, events, up

@@ -17,7 +17,7 @@ import numba
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_OPTIONS: dict[str, Any] = {"fastmath": False, "error_model": "numpy"}
+_OPTIONS: dict[str, Any] = {"fastmath": False, "error_model": "numpy", "nogil": True}
 
 
 def compiled(function: Callable[P, R]) -> Callable[P, R]:

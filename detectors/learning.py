@@ -5,14 +5,13 @@ from dataclasses import replace
 
 import numpy as np
 
-from detectors.backtest import Counts, run
+from detectors.backtest import Counts, statistic
 from detectors.base import Bools, Floats
-from detectors.baseline import Baseline
+from detectors.baseline import Baseline, baseline_of, cold, decided
 from detectors.floor import own_floor
 from detectors.masks import blocks_mask, path_mask
 from detectors.noise import History, Noise, fit_noise
 from detectors.overshoot import weights
-from detectors.rows import HARMONICS, HYPOTHESES
 from detectors.season import DAY, Season, fit_season, seasonal_rates
 
 __all__ = ["Baseline", "learn"]
@@ -46,7 +45,7 @@ def learn(
     """
     n = np.asarray(evaluated, dtype=np.float64)
     if int((n > 0.0).sum()) < MIN_WINDOWS or float(n.sum()) < MIN_EVENTS:
-        return _cold(len(n), seconds)
+        return cold(len(n), seconds)
     complement = 2.0 * float(np.sum(bad)) > float(n.sum())
     k: Floats = np.clip(np.asarray(n - bad if complement else bad, dtype=np.float64), 0.0, n)
     leaning = group.season if group is not None and group.warm and group.complement == complement else None
@@ -60,7 +59,7 @@ def learn(
             season = fit_season(start, seconds, n, k, mask, leaning)
             baseline, path = _learned(start, n, k, season, mask, budget, seconds)
     floor = own_floor(path, baseline.threshold, budget)
-    return replace(baseline, threshold=max(baseline.threshold, floor), complement=complement)
+    return decided(baseline, max(baseline.threshold, floor), complement)
 
 
 def _season(start: int, seconds: int, n: Floats, k: Floats, group: Season | None) -> tuple[Season, Bools]:
@@ -83,17 +82,10 @@ def _learned(  # noqa: PLR0913  the parts of a history
     noise = _widened(fit_noise(History(n, k, rates, mask), seconds), float(mask.sum()), season.fitted)
     noise = _humble(noise, float(k[mask].sum()), season, seconds)
     mean_evaluated = float(n[n > 0.0].mean())
-    baseline = Baseline(
-        season=season,
-        noise=noise,
-        weights=weights(float(rates.mean()), mean_evaluated, noise),
-        threshold=math.log(budget * _share(n, seconds)) + _margin(noise, float(k.sum())),
-        complement=False,
-        windows=len(n),
-        seconds=seconds,
-        warm=True,
-    )
-    path = run(baseline, start, np.where(mask, n, 0.0), np.where(mask, k, 0.0), reset=False).log_e
+    threshold = math.log(budget * _share(n, seconds)) + _margin(noise, float(k.sum()))
+    shares = weights(float(rates.mean()), mean_evaluated, noise)
+    baseline = baseline_of(season, noise, shares, threshold, len(n), seconds)
+    path = statistic(baseline, start, np.where(mask, n, 0.0), np.where(mask, k, 0.0))
     return baseline, np.where(mask, path, 0.0)
 
 
@@ -112,12 +104,6 @@ def _humble(noise: Noise, bad: float, season: Season, seconds: int) -> Noise:
     if noise.slow_sigma > 0.0:
         tau = noise.slow_tau
     return replace(noise, slow_sigma=math.sqrt(noise.slow_sigma**2 + missing), slow_tau=tau)
-
-
-def _cold(windows: int, seconds: int) -> Baseline:
-    """Too little was seen to say anything."""
-    season = Season(np.zeros(HARMONICS), 0)
-    return Baseline(season, Noise(), np.zeros(HYPOTHESES), math.inf, False, windows, seconds, warm=False)
 
 
 def _share(evaluated: Floats, seconds: int) -> float:

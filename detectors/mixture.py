@@ -5,14 +5,14 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from detectors.backtest import Run, run
+from detectors.backtest import Run, begun, run
 from detectors.base import Bools, Floats, Scores, Window
 from detectors.baseline import Baseline
 from detectors.compiled import compiled
 from detectors.outlook import outlook
 from detectors.rows import COMPLEMENT, HARMONICS, OPEN, PARAMETERS, SEASON, STATE, THRESHOLD
 from detectors.season import basis, seasonal_rate
-from detectors.statespace import CLOSED, OPENED, adapt_state, forget_evidence, start_state, step
+from detectors.statespace import CLOSED, OPENED, forget_evidence, step
 
 __all__ = ["Run", "StateSpaceDetector", "run"]
 
@@ -58,20 +58,17 @@ class StateSpaceDetector:
             self._states = np.concatenate([self._states, np.zeros((new, STATE))])
             self._scored = None
 
-    def adopt(self, series: int, baseline: Baseline) -> None:
-        """Score a series by this baseline from now on. Evidence and an open incident stay, unless the other kind of
-        events is watched now. A cold baseline is not taken. Raises ValueError for windows of another length.
+    def adopt(self, series: int, baseline: Baseline, state: Floats | None = None) -> None:
+        """Score a series by this baseline from now on, going on from `state`, of shape (STATE,), or anew.
+
+        A cold baseline is not taken. Raises ValueError for windows of another length.
         """
         if baseline.seconds != self.seconds:
             raise ValueError(f"the baseline has windows of {baseline.seconds} s, the detector of {self.seconds} s")
         if not baseline.warm:
             return
-        row = baseline.row()
-        if self._warm[series] and self._rows[series, COMPLEMENT] == row[COMPLEMENT]:
-            adapt_state(self._states[series], self._rows[series], row)
-        else:
-            start_state(self._states[series], row)
-        self._rows[series] = row
+        self._rows[series] = baseline.parameters
+        self._states[series] = begun(baseline) if state is None else state
         self._warm[series] = True
         self._scored = None
 

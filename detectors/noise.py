@@ -129,6 +129,23 @@ def parameters_of(noise: Noise, windows: int = 1) -> Floats:
     return row
 
 
+def noise_of(row: Floats) -> Noise:
+    """The noise whose parameters a row holds, of a memory of windows."""
+
+    def memory(a: float) -> float:
+        return -1.0 / math.log(a) if 0.0 < a < 1.0 else 0.0
+
+    return Noise(
+        rho=float(row[RHO]),
+        sigma=math.sqrt(row[VARIANCE]),
+        tau=memory(float(row[MEMORY])),
+        jump_rate=float(row[JUMP_RATE]),
+        jump_sd=math.sqrt(row[JUMP_VARIANCE]),
+        slow_sigma=math.sqrt(row[SLOW_VARIANCE]),
+        slow_tau=memory(float(row[SLOW_MEMORY])),
+    )
+
+
 def _surprise(history: History, noise: Noise, windows: int) -> float:
     known = history.known.astype(np.float64)
     return surprise(parameters_of(noise, windows), history.rates, history.evaluated, history.bad, known, float(windows))

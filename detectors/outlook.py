@@ -13,15 +13,16 @@ _Z = 2.5758
 
 
 @compiled
+def expected_rate(state: Floats, parameters: Floats, rate: float) -> float:
+    """The rate that the null expects of the next window; `rate` is the season's."""
+    mean, gap, share, _ = _ahead(state, parameters)
+    return min(rate * math.exp(mean + share * gap), MAX_RATE)
+
+
+@compiled
 def outlook(state: Floats, parameters: Floats, rate: float, evaluated: float) -> tuple[float, float, float]:
     """Expected rate, low and high of a window with so many events, before it is taken in; `rate` is the season's."""
-    ahead = state[:OPEN].copy()
-    if parameters[VARIANCE] > 0.0:
-        predict_level(ahead, parameters)
-    share = ahead[JUMP_ODDS] / (1.0 + ahead[JUMP_ODDS])
-    mean, spread = mean_of(ahead, NORMAL), spread_of(ahead, NORMAL)
-    gap = mean_of(ahead, JUMPED) - mean
-    spread += share * (spread_of(ahead, JUMPED) - spread) + share * (1.0 - share) * gap * gap
+    mean, gap, share, spread = _ahead(state, parameters)
     expected = min(rate * math.exp(mean + share * gap), MAX_RATE)
     n = max(evaluated, 1.0)
     rho = parameters[RHO] + spread * expected / (1.0 - expected)
@@ -29,6 +30,20 @@ def outlook(state: Floats, parameters: Floats, rate: float, evaluated: float) ->
     low = math.floor(n * _quantile(expected, variance, -_Z)) / n
     high = math.ceil(n * _quantile(expected, variance, _Z)) / n
     return expected, low, min(high, 1.0)
+
+
+@compiled
+def _ahead(state: Floats, parameters: Floats) -> tuple[float, float, float, float]:
+    """Of the level in the next window: its mean without a jump, what a jump adds, the jump's share, the variance."""
+    if parameters[VARIANCE] == 0.0:
+        return 0.0, 0.0, 0.0, 0.0
+    ahead = state[:OPEN].copy()
+    predict_level(ahead, parameters)
+    share = ahead[JUMP_ODDS] / (1.0 + ahead[JUMP_ODDS])
+    mean, spread = mean_of(ahead, NORMAL), spread_of(ahead, NORMAL)
+    gap = mean_of(ahead, JUMPED) - mean
+    spread += share * (spread_of(ahead, JUMPED) - spread) + share * (1.0 - share) * gap * gap
+    return mean, gap, share, spread
 
 
 @compiled

@@ -65,20 +65,6 @@ def forget_evidence(state: Floats) -> None:
 
 
 @compiled
-def adapt_state(state: Floats, before: Floats, parameters: Floats) -> None:
-    """Go on with other parameters: evidence and incident stay, and the levels too where there were and are any.
-
-    Both densities of a ratio still depend on the past only, so the statistics remain what they are.
-    """
-    if before[VARIANCE] > 0.0 and parameters[VARIANCE] > 0.0:
-        return
-    start_level(state, parameters)
-    start_belief(state, BACK, parameters)
-    for j in range(HYPOTHESES):
-        start_belief(state, LEVELS + j * BELIEF, parameters)
-
-
-@compiled
 def step(state: Floats, parameters: Floats, rate: float, evaluated: float, bad: float) -> tuple[float, bool, int]:
     """Take one window in, `rate` being the season's. A window with nothing evaluated only passes.
 

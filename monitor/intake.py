@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import compress
-from operator import attrgetter
+from operator import attrgetter, or_
 from typing import Any
 
 from monitor.batch import Batch
@@ -11,10 +11,11 @@ from monitor.kinds import CONTRACT, COUNTED, HEARTBEAT, MASKS, TABLES, heartbeat
 from monitor.memory import IdMemory
 from monitor.records import Limits, Records, letter, marks, span
 from monitor.tally import Pending, SlotKey, Tally, add_tally
-from monitor.windows import DIMENSIONS, WINDOW_SECONDS, SliceCap, Watermark
+from monitor.windows import COMPLETENESS_SECONDS, DIMENSIONS, WINDOW_SECONDS, SliceCap, Watermark
 from schemas.codec import Reject, decode
 from schemas.fast import FAST, Fast
 from schemas.moments import unix_microseconds
+from schemas.outcomes import Bit
 from schemas.topics import OtlpTopic, Topic
 
 
@@ -94,12 +95,13 @@ class Partition:
         for event in events:
             event.topic, event.partition = topic, number
         if topic in COUNTED and events:
+            late = self._late(events, times, now, tally)
             counted = [type(event) is not HEARTBEAT for event in events]
-            self._count(list(compress(events, counted)), list(compress(times, counted)), now, tally)
+            marks = None if late is None else list(compress(late, counted))
+            self._count(list(compress(events, counted)), list(compress(times, counted)), now, marks, tally)
             since = (now - RECENT) * _SECOND_US
             beats = zip(events, times, strict=True)
             tally.heartbeats += [heartbeat(e) for e, ts in beats if type(e) is HEARTBEAT and ts >= since]
-            self._note_late(events, times, now, tally)
             self.watermark.advance(max(times) / _SECOND_US, now)
         self._keep_rows(events)
 
@@ -112,9 +114,11 @@ class Partition:
             self.pending.events += len(group)
             self.pending.bytes += len(block)
 
-    def _count(self, events: list[Any], times: list[int], now: float, tally: Tally) -> None:
+    def _count(self, events: list[Any], times: list[int], now: float, late: list[int] | None, tally: Tally) -> None:
         """Set the masks, and add to the windows. Column by column: an event alone costs more than its share."""
         masks = [MASKS[type(event)](event) for event in events]
+        if late is not None:
+            masks = list(map(or_, masks, late))
         keys = list(zip([ts // _WINDOW_US for ts in times], map(_cut, events), masks, strict=True))
         cells = map(self.pending.slots.get, keys)
         for event, mask, key, known in zip(events, masks, keys, cells, strict=True):
@@ -138,16 +142,25 @@ class Partition:
             self.pending.slots[key] = cell
         return cell
 
-    def _note_late(self, events: list[Any], times: list[int], now: float, tally: Tally) -> None:
-        """Count by feature what came after its window had closed. Event by event, for late is what comes after."""
+    def _late(self, events: list[Any], times: list[int], now: float, tally: Tally) -> list[int] | None:
+        """The bits of what came after its window had closed; None if nothing did. Counts them by feature.
+
+        Event by event, for late is what comes after. A window is closed once such a watermark is stored, so the
+        events without these bits are those that the scorer of that window saw, or would have seen.
+        """
         reach, top, grace = self.watermark.value, 0, self.watermark.grace
         if _end(min(times)) > max(reach, min(max(times) / _SECOND_US, now) - grace):
-            return  # even in the worst order nothing could be
+            return None  # even in the worst order nothing could be
+        bits = []
         for event, ts in zip(events, times, strict=True):
-            if _end(ts) <= reach and type(event) is not HEARTBEAT:
+            late = _end(ts) <= reach and type(event) is not HEARTBEAT
+            if late:
                 tally.late[event.feature] += 1
+            very = late and _end(ts) + COMPLETENESS_SECONDS <= reach
+            bits.append((Bit.LATE if late else 0) | (Bit.VERY_LATE if very else 0))
             if ts > top:
                 top, reach = ts, max(reach, min(ts / _SECOND_US, now) - grace)
+        return bits
 
 
 RECENT = 86_400

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 WINDOW_SECONDS = 10
+COMPLETENESS_SECONDS = 20
+"""How long after its end the completeness of a window is judged: by then the next heartbeats have come."""
 
 DIMENSIONS = (
     "feature", "model", "prompt_version", "policy_version", "release", "arm", "tenant", "user_segment",

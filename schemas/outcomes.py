@@ -17,7 +17,8 @@ _FIRST_CATEGORY_BIT = 32
 class Bit:
     """Facts about one event. Pairs come as "somebody looked" and "and it was bad".
 
-    Plain integers: an IntFlag makes the masks of one event four times as dear.
+    LATE came after its window closed, VERY_LATE so long after that it was counted as missing: they are in every
+    total, and in no score. Plain integers: an IntFlag makes the masks of one event four times as dear.
     """
 
     INTERACTION: Final = 1 << 0
@@ -48,6 +49,8 @@ class Bit:
     REDACTION_FAILED: Final = 1 << 25
     JAILBREAK_JUDGED: Final = 1 << 26
     JAILBREAK_SUCCEEDED: Final = 1 << 27
+    LATE: Final = 1 << 28
+    VERY_LATE: Final = 1 << 29
 
 
 def category_bit(category: str) -> int:

@@ -132,7 +132,7 @@ def test_without_the_shape_of_a_day_a_rate_that_follows_one_pages_no_more_than_t
 
 def test_learning_twice_gives_the_same_bits() -> None:
     seen = stream(51, WEEK, wander=0.2)
-    one, two = (learn(START, seen.evaluated, seen.bad).row() for _ in range(2))
+    one, two = (learn(START, seen.evaluated, seen.bad).parameters for _ in range(2))
     assert (one == two).all()
 
 
@@ -143,7 +143,7 @@ def test_all_bad_none_bad_and_huge_counts_learn_finite_numbers(bad: float, evalu
     n[::7] = 0
     baseline = learn(START, n, (n * bad).astype(np.int64))
     assert baseline.warm
-    assert np.isfinite(baseline.row()).all()
+    assert np.isfinite(baseline.parameters).all()
     found = run(baseline, START, n[:500], (n[:500] * (1.0 - bad)).astype(np.int64))
     assert np.isfinite(found.log_e).all()
     assert len(found.opened) == 1

@@ -160,13 +160,15 @@ def test_forgetting_ends_the_incident_and_its_evidence(streams: list[Stream], ba
     assert detector.score(quiet).log_e[1] < math.log(60_480.0)
 
 
-def test_a_new_baseline_keeps_an_open_incident(streams: list[Stream], baselines: list[Baseline]) -> None:
+def test_a_new_baseline_begins_anew_or_goes_on_from_a_state(streams: list[Stream], baselines: list[Baseline]) -> None:
     detector = adopted(baselines)
     lived(detector, streams, 400)
-    detector.adopt(1, baselines[0])
     assert detector.open[1]
-    detector.adopt(1, baselines[4])
+    past = run(baselines[1], START + 10 * WEEK, streams[1].evaluated[WEEK:][:400], streams[1].bad[WEEK:][:400])
+    detector.adopt(1, baselines[1])
     assert not detector.open[1]
+    detector.adopt(1, baselines[1], past.state)
+    assert detector.open[1]
 
 
 def test_windows_of_another_length_are_refused(streams: list[Stream]) -> None:

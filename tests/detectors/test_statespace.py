@@ -7,7 +7,7 @@ from detectors import rows
 from detectors.belief import mean_of, spread_of
 from detectors.level import predict_level
 from detectors.noise import Noise, parameters_of
-from detectors.statespace import CLOSED, NOTHING, OPENED, adapt_state, start_state, step
+from detectors.statespace import CLOSED, NOTHING, OPENED, start_state, step
 from tests.detectors.streams import Floats
 
 RATE, EVENTS = 0.05, 40.0
@@ -133,18 +133,3 @@ def test_nothing_makes_it_other_than_finite(noise: Noise, rate: float) -> None:
             statistic, _, _ = step(state, row, rate, evaluated, bad)
             assert math.isfinite(statistic)
             assert np.isfinite(state).all()
-
-
-@pytest.mark.parametrize("before", NOISES)
-@pytest.mark.parametrize("after", NOISES)
-def test_new_parameters_keep_the_evidence(before: Noise, after: Noise) -> None:
-    old, new = parameters(before), parameters(after)
-    state = started(old)
-    for count in (2.0, 5.0, 6.0, 0.0):
-        step(state, old, RATE, EVENTS, count)
-    evidence = state[rows.SHARES : rows.SHARES + rows.HYPOTHESES].copy()
-    adapt_state(state, old, new)
-    assert (state[rows.SHARES : rows.SHARES + rows.HYPOTHESES] == evidence).all()
-    for count in (2.0, 5.0, 6.0, 0.0):
-        assert math.isfinite(step(state, new, RATE, EVENTS, count)[0])
-    assert np.isfinite(state).all()
