@@ -9,8 +9,8 @@ from detectors.base import Bools, Floats
 from detectors.baseline import Baseline, decided
 from detectors.compiled import compiled
 from detectors.outlook import expected_rate
-from detectors.rows import HARMONICS, SEASON, STATE
-from detectors.season import basis, seasonal_rate
+from detectors.rows import COMPLEMENT, HARMONICS, SEASON, STATE
+from detectors.season import basis, mixed, seasonal_rate
 from detectors.statespace import CLOSED, OPENED, start_state, step
 
 Integers = npt.NDArray[np.int64]
@@ -41,8 +41,16 @@ def begun(baseline: Baseline) -> Floats:
     return state
 
 
-def run(baseline: Baseline, start: int, evaluated: Counts, bad: Counts, state: Floats | None = None) -> Run:
-    """Score columns of shape (windows,) from a Unix time on.
+def run(
+    baseline: Baseline,
+    start: int,
+    evaluated: Counts,
+    bad: Counts,
+    state: Floats | None = None,
+    mix: Floats | None = None,
+) -> Run:
+    """Score columns of shape (windows,) from a Unix time on; `mix` is by what the mix of strata multiplies the odds of
+    a bad event, 1 everywhere without it.
 
     Goes on from `state`, which is left as it is; without one it begins with no evidence. An opened incident holds
     until it closes, and then the evidence starts anew.
@@ -51,22 +59,25 @@ def run(baseline: Baseline, start: int, evaluated: Counts, bad: Counts, state: F
     k = np.ascontiguousarray(bad, dtype=np.float64)
     state, expected = begun(baseline) if state is None else state.copy(), np.zeros(len(n))
     watched = n - k if baseline.complement else k
-    log_e, events, up = _steps(baseline.parameters, state, start, baseline.seconds, n, watched, expected)
+    tilt = np.ones(len(n)) if mix is None else np.ascontiguousarray(mix)
+    log_e, events, up = _steps(baseline.parameters, state, start, baseline.seconds, n, watched, tilt, expected)
     opened = np.flatnonzero(events == OPENED)
     normal = 1.0 - expected if baseline.complement else expected
     return Run(log_e, normal, opened, np.flatnonzero(events == CLOSED), up[opened] != baseline.complement, state)
 
 
-def statistic(baseline: Baseline, start: int, evaluated: Floats, bad: Floats) -> Floats:
-    """The statistic over columns of the events that are watched, shape (windows,), when nothing ever opens."""
+def statistic(baseline: Baseline, start: int, evaluated: Floats, bad: Floats, mix: Floats) -> Floats:
+    """The statistic over columns of the events that are watched, shape (windows,), when nothing ever opens; `mix` is
+    by what the mix multiplies the odds of those events.
+    """
     endless = decided(baseline, np.inf, False)
     none = np.zeros(0)
-    return _steps(endless.parameters, begun(endless), start, baseline.seconds, evaluated, bad, none)[0]
+    return _steps(endless.parameters, begun(endless), start, baseline.seconds, evaluated, bad, mix, none)[0]
 
 
 @compiled
 def _steps(  # noqa: PLR0913  columns, because compiled
-    row: Floats, state: Floats, start: int, seconds: int, evaluated: Floats, bad: Floats, expected: Floats
+    row: Floats, state: Floats, start: int, seconds: int, evaluated: Floats, bad: Floats, mix: Floats, expected: Floats
 ) -> tuple[Floats, Integers, Bools]:
     """Changes `state`, and fills `expected` unless it has length 0."""
     windows = len(bad)
@@ -75,6 +86,7 @@ def _steps(  # noqa: PLR0913  columns, because compiled
     for i in range(windows):
         basis(start + i * seconds, harmonics)
         rate = seasonal_rate(row[SEASON : SEASON + HARMONICS], harmonics)
+        rate = mixed(rate, 1.0 / mix[i] if row[COMPLEMENT] > 0.0 else mix[i])
         if len(expected) > 0:
             expected[i] = expected_rate(state, row, rate)
         log_e[i], up[i], events[i] = step(state, row, rate, evaluated[i], bad[i])

@@ -19,7 +19,8 @@ class Window:
     """One closed window over all series: parallel columns of shape (series,).
 
     `bad` of `evaluated` events were bad; `coverage` is evaluated over expected, and below `floor`
-    the window is unknown and says nothing. Where nothing was expected, `coverage` is 1.
+    the window is unknown and says nothing. Where nothing was expected, `coverage` is 1. `mix` is by what the mix of
+    strata multiplies the odds of a bad event; without it, 1 everywhere.
     """
 
     start: int
@@ -27,6 +28,7 @@ class Window:
     bad: Floats
     coverage: Floats
     floor: Floats
+    mix: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from detectors.floor import own_floor
 from detectors.masks import blocks_mask, path_mask
 from detectors.noise import History, Noise, fit_noise
 from detectors.overshoot import weights
-from detectors.season import DAY, Season, fit_season, seasonal_rates
+from detectors.season import DAY, Season, fit_season, mixed_rates, seasonal_rates
 
 __all__ = ["Baseline", "learn"]
 
@@ -30,62 +30,80 @@ _FEW = 1000.0
 """Bad events that give a level within 3 %, which no hypothesis takes for a change."""
 
 
-def learn(
+def learn(  # noqa: PLR0913  columns, and how to take them
     start: int,
     evaluated: Counts,
     bad: Counts,
     budget: float = 60_480.0,
     seconds: int = 10,
     group: Baseline | None = None,
+    mix: Floats | None = None,
 ) -> Baseline:
     """Learn columns of shape (windows,) from a Unix time on; windows that are unknown have nothing evaluated.
 
     `budget` is in windows per false page. Where there is less than a day, the shape of the day is that of `group`,
-    if there is one and the same kind of events is watched.
+    if there is one and the same kind of events is watched. `mix`, shape (windows,), is by what the mix of strata
+    multiplied the odds of a bad event in each window, 1 everywhere without it: the baseline is then that of mix 1.
     """
     n = np.asarray(evaluated, dtype=np.float64)
     if int((n > 0.0).sum()) < MIN_WINDOWS or float(n.sum()) < MIN_EVENTS:
         return cold(len(n), seconds)
     complement = 2.0 * float(np.sum(bad)) > float(n.sum())
     k: Floats = np.clip(np.asarray(n - bad if complement else bad, dtype=np.float64), 0.0, n)
+    tilt = np.ones(len(n)) if mix is None else 1.0 / mix if complement else mix
     leaning = group.season if group is not None and group.warm and group.complement == complement else None
-    season, mask = _season(start, seconds, n, k, leaning)
-    baseline, path = _learned(start, n, k, season, mask, budget, seconds)
+    season, mask = _season(start, seconds, n, k, leaning, tilt)
+    baseline, path = _learned(start, n, k, season, mask, budget, seconds, tilt)
     high = _INCIDENT * baseline.threshold
     if (path > high).any():
         again = path_mask(mask, path, high, seconds)
         if not (again == mask).all() and not again.all():
             mask = again
-            season = fit_season(start, seconds, n, k, mask, leaning)
-            baseline, path = _learned(start, n, k, season, mask, budget, seconds)
+            season = _fitted(start, seconds, n, k, mask, leaning, tilt)
+            baseline, path = _learned(start, n, k, season, mask, budget, seconds, tilt)
     floor = own_floor(path, baseline.threshold, budget)
     return decided(baseline, max(baseline.threshold, floor), complement)
 
 
-def _season(start: int, seconds: int, n: Floats, k: Floats, group: Season | None) -> tuple[Season, Bools]:
+def _season(start: int, seconds: int, n: Floats, k: Floats, group: Season | None, mix: Floats) -> tuple[Season, Bools]:
     """The season, and what of the history is normal by it."""
     mask = np.ones(len(n), dtype=np.bool_)
     for _ in range(3):
-        season = fit_season(start, seconds, n, k, mask, group)
-        again = blocks_mask(n, k, seasonal_rates(season.coefficients, start, seconds, len(n)), seconds)
+        season = _fitted(start, seconds, n, k, mask, group, mix)
+        rates = mixed_rates(seasonal_rates(season.coefficients, start, seconds, len(n)), mix)
+        again = blocks_mask(n, k, rates, seconds)
         if (again == mask).all():
             break
         mask = again
     return season, mask
 
 
+def _fitted(  # noqa: PLR0913  the parts of a history
+    start: int, seconds: int, n: Floats, k: Floats, mask: Bools, group: Season | None, mix: Floats
+) -> Season:
+    """The season at mix 1: an event counts as many times as its mix makes it likelier to be bad."""
+    season = fit_season(start, seconds, n, k, mask, group)
+    if (mix == 1.0).all():
+        return season
+    rates = np.full(len(n), min(max(float(k.sum() / n.sum()), 1e-9), 0.5))
+    for _ in range(2):
+        season = fit_season(start, seconds, n * mixed_rates(rates, mix) / rates, k, mask, group)
+        rates = seasonal_rates(season.coefficients, start, seconds, len(n))
+    return season
+
+
 def _learned(  # noqa: PLR0913  the parts of a history
-    start: int, n: Floats, k: Floats, season: Season, mask: Bools, budget: float, seconds: int
+    start: int, n: Floats, k: Floats, season: Season, mask: Bools, budget: float, seconds: int, mix: Floats
 ) -> tuple[Baseline, Floats]:
     """A baseline without its floor, and the statistic's path over the history, 0 where that is left out."""
-    rates = seasonal_rates(season.coefficients, start, seconds, len(n))
+    rates = mixed_rates(seasonal_rates(season.coefficients, start, seconds, len(n)), mix)
     noise = _widened(fit_noise(History(n, k, rates, mask), seconds), float(mask.sum()), season.fitted)
     noise = _humble(noise, float(k[mask].sum()), season, seconds)
     mean_evaluated = float(n[n > 0.0].mean())
     threshold = math.log(budget * _share(n, seconds)) + _margin(noise, float(k.sum()))
     shares = weights(float(rates.mean()), mean_evaluated, noise)
     baseline = baseline_of(season, noise, shares, threshold, len(n), seconds)
-    path = statistic(baseline, start, np.where(mask, n, 0.0), np.where(mask, k, 0.0))
+    path = statistic(baseline, start, np.where(mask, n, 0.0), np.where(mask, k, 0.0), mix)
     return baseline, np.where(mask, path, 0.0)
 
 

@@ -9,9 +9,10 @@ from detectors.backtest import Run, begun, run
 from detectors.base import Bools, Floats, Scores, Window
 from detectors.baseline import Baseline
 from detectors.compiled import compiled
+from detectors.evidence import SIZES, log_ratios, own_levels, season_all
 from detectors.outlook import outlook
-from detectors.rows import COMPLEMENT, HARMONICS, OPEN, PARAMETERS, SEASON, STATE, THRESHOLD
-from detectors.season import basis, seasonal_rate
+from detectors.rows import COMPLEMENT, EVIDENCE, HARMONICS, OPEN, PARAMETERS, SEASON, SHARES, STATE, THRESHOLD, UPWARD
+from detectors.season import basis, mixed, seasonal_rate
 from detectors.statespace import CLOSED, OPENED, forget_evidence, step
 
 __all__ = ["Run", "StateSpaceDetector", "run"]
@@ -46,6 +47,12 @@ class StateSpaceDetector:
     def threshold(self) -> Floats:
         """What `log_e` must pass to open an incident, shape (series,); infinite where the series is cold."""
         return np.where(self._warm, self._rows[:, THRESHOLD], math.inf)
+
+    def incident(self, series: int) -> tuple[float, bool]:
+        """Of a series whose incident is open: the statistic, carried on, and whether the rate has risen."""
+        state = self._states[series]
+        rises = bool(state[SHARES : SHARES + UPWARD].sum() >= 0.5)
+        return float(state[EVIDENCE]), rises != bool(self._rows[series, COMPLEMENT] > 0.0)
 
     def grow(self, series: int) -> None:
         """Make room for more series; the new ones are cold."""
@@ -101,20 +108,41 @@ class StateSpaceDetector:
         self._scored = None
         self.opened, self.closed = found[_EVENT] == OPENED, found[_EVENT] == CLOSED
 
+    def evidence(self, window: Window, common: float = 0.0) -> Floats:
+        """What a window says about changes of SIZES, shape (sizes, series), before it is learned; for `Fleet`.
+
+        `common` is the logarithm of a level that all series share, see `shared_level`. Changes nothing.
+        """
+        evaluated, bad, mix = self._usable(window)
+        rates = season_all(self._rows, self._warm, window.start, mix)
+        return log_ratios(self._rows, self._states, rates, evaluated, bad, common, SIZES)
+
+    def levels(self) -> Floats:
+        """Logarithm of the level beside its season that each series expects of its next window, shape (series,).
+
+        0 where good events are watched.
+        """
+        return own_levels(self._rows, self._states, self._warm)
+
     def _stepped(self, window: Window) -> tuple[Floats, Floats]:
         """Scores of shape (columns, series), and the states after the window."""
+        evaluated, bad, mix = self._usable(window)
+        states = self._states.copy()
+        found = np.zeros((_COLUMNS, len(self._warm)))
+        _step_all(self._rows, states, self._warm, window.start, evaluated, bad, mix, found)
+        return found, states
+
+    def _usable(self, window: Window) -> tuple[Floats, Floats, Floats]:
+        """Evaluated, bad and mix, shape (series,); nothing is evaluated where the window is unknown."""
         usable = (window.coverage >= window.floor) & (window.evaluated > 0.0)
         evaluated = np.where(usable, window.evaluated, 0.0)
         bad = np.where(usable, np.clip(window.bad, 0.0, evaluated), 0.0)
-        states = self._states.copy()
-        found = np.zeros((_COLUMNS, len(self._warm)))
-        _step_all(self._rows, states, self._warm, window.start, evaluated, bad, found)
-        return found, states
+        return evaluated, bad, np.ones(len(self._warm)) if window.mix is None else window.mix
 
 
 @compiled
 def _step_all(  # noqa: PLR0913  columns, because compiled
-    rows: Floats, states: Floats, warm: Bools, start: int, evaluated: Floats, bad: Floats, found: Floats
+    rows: Floats, states: Floats, warm: Bools, start: int, evaluated: Floats, bad: Floats, mix: Floats, found: Floats
 ) -> None:
     """Step each warm series, and fill the columns of `found`; cold ones say that anything may be."""
     harmonics = np.zeros(HARMONICS)
@@ -125,6 +153,7 @@ def _step_all(  # noqa: PLR0913  columns, because compiled
             continue
         row, state = rows[i], states[i]
         rate = seasonal_rate(row[SEASON : SEASON + HARMONICS], harmonics)
+        rate = mixed(rate, 1.0 / mix[i] if row[COMPLEMENT] > 0.0 else mix[i])
         watched = bad[i]
         expected, low, high = outlook(state, row, rate, evaluated[i])
         if row[COMPLEMENT] > 0.0:

@@ -20,13 +20,15 @@ from detectors.schedule import HISTORY, LAG, REPLAYED, learned_at, next_moment
 class Columns:
     """Windows of some series of one feature from a Unix time on: `evaluated` and `bad` of shape (series, windows).
 
-    Where a window is unknown it has nothing evaluated.
+    Where a window is unknown it has nothing evaluated. `mix`, of that shape, is by what the mix of strata multiplies
+    the odds of a bad event; without it, 1 everywhere.
     """
 
     start: int
     seconds: int
     evaluated: Floats
     bad: Floats
+    mix: Floats | None = None
 
     @property
     def end(self) -> int:
@@ -36,7 +38,13 @@ class Columns:
     def between(self, start: int, end: int) -> "Columns":
         """The windows that start in [start, end)."""
         first, last = (max(at - self.start, 0) // self.seconds for at in (start, end))
-        return Columns(max(start, self.start), self.seconds, self.evaluated[:, first:last], self.bad[:, first:last])
+        mix = None if self.mix is None else self.mix[:, first:last]
+        evaluated, bad = self.evaluated[:, first:last], self.bad[:, first:last]
+        return Columns(max(start, self.start), self.seconds, evaluated, bad, mix)
+
+    def mix_of(self, series: int) -> Floats | None:
+        """The mix of one series, shape (windows,); None where it is 1 everywhere."""
+        return None if self.mix is None else self.mix[series]
 
     def first(self) -> int:
         """Where the first window with anything in it starts; `end` if there is none."""
@@ -49,15 +57,15 @@ def learn_all(columns: Columns, at: int, budget: float) -> list[Baseline]:
     known = columns.between(at - HISTORY, at)
     known = known.between(known.first(), at)
     return [
-        learn(known.start, evaluated, bad, budget, known.seconds)
-        for evaluated, bad in zip(known.evaluated, known.bad, strict=True)
+        learn(known.start, evaluated, bad, budget, known.seconds, mix=known.mix_of(series))
+        for series, (evaluated, bad) in enumerate(zip(known.evaluated, known.bad, strict=True))
     ]
 
 
 def lived(baseline: Baseline, at: int, columns: Columns, series: int) -> Run:
     """What a series went through from REPLAYED before the moment its baseline was learned to the columns' end."""
     part = columns.between(at - REPLAYED, columns.end)
-    return run(baseline, part.start, part.evaluated[series], part.bad[series])
+    return run(baseline, part.start, part.evaluated[series], part.bad[series], mix=part.mix_of(series))
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +93,7 @@ def roll(feature: str, columns: Columns, begin: int, budget: float) -> Iterator[
                 if baseline.warm:
                     before = lived(baseline, at, columns.between(columns.start, start), series)
                     part = columns.between(start, end)
-                    found = run(baseline, start, part.evaluated[series], part.bad[series], before.state)
+                    evaluated, bad, mix = part.evaluated[series], part.bad[series], part.mix_of(series)
+                    found = run(baseline, start, evaluated, bad, before.state, mix)
                     yield Leg(series, start, baseline, found)
         start = end

@@ -68,6 +68,27 @@ def seasonal_rates(coefficients: Floats, start: int, seconds: int, windows: int)
     return rates
 
 
+@compiled
+def mixed(rate: float, mix: float) -> float:
+    """The rate when the mix of what is asked multiplies its odds by `mix`; see strata.py. At 1 it is the rate itself.
+
+    Odds, because a rate stays a rate by them, and because of good and bad events either may be watched.
+    """
+    if mix == 1.0:
+        return rate
+    odds = rate / (1.0 - rate) * mix
+    return min(max(odds / (1.0 + odds), _MIN_RATE), _MAX_RATE)
+
+
+@compiled
+def mixed_rates(rates: Floats, mix: Floats) -> Floats:
+    """The same of columns of shape (windows,)."""
+    found = np.zeros(len(rates))
+    for i in range(len(rates)):
+        found[i] = mixed(rates[i], mix[i])
+    return found
+
+
 def fit_season(
     start: int, seconds: int, evaluated: Floats, bad: Floats, known: Bools, group: Season | None = None
 ) -> Season:

@@ -5,15 +5,22 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import coo_array
 
-from detectors.base import Floats, Window
-from monitor.windows import WINDOW_SECONDS
+from detectors.base import Bools, Floats, Window
+from monitor.windows import COMPLETENESS_SECONDS, WINDOW_SECONDS
 from schemas.kpis import KPIS, TELEMETRY_COMPLETENESS, counts
 
 SCORED = (*(kpi.name for kpi in KPIS), TELEMETRY_COMPLETENESS)
 """KPIs that are scored, in the order of their rows."""
-COMPLETENESS_FLOOR = 0.5
-"""Below half of its telemetry a feature's KPIs are unknown, whatever the other half says."""
+FLOORS = np.array([*(kpi.coverage_floor for kpi in KPIS), 0.0])
+"""Coverage below which a KPI is unknown, shape (KPIs,); completeness itself is never unknown."""
+
+
+def judged_after(kpi: str) -> int:
+    """How many seconds later than its other KPIs this KPI of a window is judged."""
+    return COMPLETENESS_SECONDS if kpi == TELEMETRY_COMPLETENESS else 0
+
 
 Expected = Mapping[tuple[int, str], tuple[float, float]]
 """(window start, feature) to (expected, arrived) interactions, from heartbeats."""
@@ -39,7 +46,10 @@ class Series:
     """The rows of the columns: each feature has one row per scored KPI, in the order it was first seen."""
 
     features: list[str] = field(default_factory=list)
-    _row: dict[str, int] = field(default_factory=dict)
+    _row: dict[str, int] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._row = {name: row for row, name in enumerate(self.features)}
 
     def add(self, names: Sequence[str]) -> None:
         """Make sure these features have rows."""
@@ -55,6 +65,11 @@ class Series:
         """Position of a feature among the features."""
         return self._row[feature]
 
+    def rows(self, feature: str) -> range:
+        """The rows of a feature, in the order of SCORED."""
+        first = self._row[feature] * len(SCORED)
+        return range(first, first + len(SCORED))
+
     def name(self, row: int) -> tuple[str, str]:
         """(feature, KPI) of a row."""
         return self.features[row // len(SCORED)], SCORED[row % len(SCORED)]
@@ -63,26 +78,48 @@ class Series:
         return len(self.features) * len(SCORED)
 
 
-def columns(found: MaskCounts, expected: Expected, start: int, end: int, series: Series) -> Iterator[Window]:
-    """Every window in [start, end), empty ones too. Features without a row must have been added before."""
+@dataclass(frozen=True, slots=True)
+class Tables:
+    """What the windows from `start` on hold, empty ones too: each of shape (windows, features, KPIs)."""
+
+    start: int
+    evaluated: Floats
+    bad: Floats
+    coverage: Floats
+
+    def unknown(self) -> Bools:
+        """Where a window says nothing of a KPI, in the same shape."""
+        found: Bools = self.coverage < FLOORS
+        return found
+
+
+def tables(found: MaskCounts, expected: Expected, start: int, end: int, series: Series) -> Tables:
+    """The windows in [start, end). Features without a row must have been added before."""
     steps, features = (end - start) // WINDOW_SECONDS, len(series.features)
-    bad, evaluated, population = (np.zeros((steps, features, len(SCORED))) for _ in range(3))
     masks, which = np.unique(found.mask, return_inverse=True)
     at = (found.window_start - start) // WINDOW_SECONDS
     of = np.array([series.index(name) for name in found.feature], dtype=np.int64)
-    for total, table in zip((bad, evaluated, population), _truth(masks), strict=True):
-        np.add.at(total, (at, of), table[which] * found.n[:, None])
+    events = coo_array(
+        (found.n.astype(np.float64), (at * features + of, which)), (steps * features, len(masks))
+    ).tocsr()
+    shape = (steps, features, len(SCORED))
+    bad, evaluated, population = ((events @ truth).reshape(shape) for truth in _truth(masks))
     arrived_share = np.ones((steps, features))
     for (window, feature), (wanted, arrived) in expected.items():
         step, row = (window - start) // WINDOW_SECONDS, series.index(feature)
         arrived_share[step, row] = min(arrived / wanted, 1.0) if wanted > 0 else 1.0
         evaluated[step, row, -1] = population[step, row, -1] = wanted
         bad[step, row, -1] = max(wanted - arrived, 0.0)
-    coverage = _coverage(evaluated, population, arrived_share)
-    floor = np.tile(np.array([*(kpi.coverage_floor for kpi in KPIS), 0.0]), features)
+    return Tables(start, evaluated, bad, _coverage(evaluated, population, arrived_share))
+
+
+def windows(found: Tables) -> Iterator[Window]:
+    """The same as columns over all series, one window after the other."""
+    steps, features, _ = found.evaluated.shape
+    floor = np.tile(FLOORS, features)
     for step in range(steps):
-        flat = (evaluated[step].ravel(), bad[step].ravel(), coverage[step].ravel())
-        yield Window(start + step * WINDOW_SECONDS, *flat, floor)
+        flat = (found.evaluated[step].ravel(), found.bad[step].ravel(), found.coverage[step].ravel())
+        yield Window(found.start + step * WINDOW_SECONDS, *flat, floor)
 
 
 def _coverage(evaluated: Floats, population: Floats, arrived_share: Floats) -> Floats:
@@ -94,8 +131,8 @@ def _coverage(evaluated: Floats, population: Floats, arrived_share: Floats) -> F
 
 def _truth(masks: npt.NDArray[np.uint64]) -> tuple[Floats, Floats, Floats]:
     """Per mask and scored KPI: is it bad, evaluated, in the population; each of shape (masks, KPIs)."""
-    tables = np.zeros((3, len(masks), len(SCORED)))
+    found = np.zeros((3, len(masks), len(SCORED)))
     for row, mask in enumerate(masks):
         for column, kpi in enumerate(KPIS):
-            tables[:, row, column] = counts(kpi, int(mask))
-    return tables[0], tables[1], tables[2]
+            found[:, row, column] = counts(kpi, int(mask))
+    return found[0], found[1], found[2]

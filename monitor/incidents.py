@@ -1,15 +1,15 @@
 """From alarms to incidents: one per alarm on one series, with an id that a recomputation finds again. No I/O."""
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
 from detectors.bank import Bank, Opinion
-from detectors.base import Window
-from monitor.columns import Series
+from monitor.columns import SCORED, Series, judged_after
 from monitor.windows import WINDOW_SECONDS
 from schemas.finding import Incident
 from schemas.kpis import CATALOGUE
@@ -34,59 +34,74 @@ class Incidents:
         self._versions = versions
         self.open: dict[int, Incident] = {}
 
-    def step(self, opinion: Opinion, window: Window, bank: Bank, series: Series) -> list[Incident]:
-        """The incidents that this window opened, changed or resolved."""
+    def hold(self, incidents: Iterable[Incident], series: Series) -> None:
+        """Go on with incidents that are open in the store; their features have rows."""
+        for incident in sorted(incidents, key=lambda one: one.detected_at):
+            if incident.kpi in SCORED:
+                self.open[series.rows(incident.feature)[SCORED.index(incident.kpi)]] = incident
+
+    def reconcile(self, end: int, rows: Iterable[int], bank: Bank, series: Series) -> list[Incident]:
+        """The incidents that these series opened or resolved when they were taken up at `end`, Unix seconds."""
         changed = []
-        for row in np.flatnonzero(opinion.opened).tolist():
-            self.open[row] = self._opened(row, opinion, window, bank, series)
-            changed.append(self.open[row])
-        end = _time(opinion.start + WINDOW_SECONDS)
-        for row in np.flatnonzero(opinion.closed).tolist():
-            if (incident := self.open.pop(row, None)) is not None:
-                changed.append(incident.model_copy(update={"state": "resolved", "resolved_at": end}))
+        for row in rows:
+            is_open = bool(bank.detector.open[row])
+            if is_open and row not in self.open:
+                changed.append(self._begun(row, end, bank, series))
+            elif not is_open and row in self.open:
+                changed.append(self._ended(row, end))
+        return changed
+
+    def step(self, opinion: Opinion, bank: Bank, series: Series) -> list[Incident]:
+        """The incidents that this window opened, changed or resolved."""
+        end = opinion.start + WINDOW_SECONDS
+        changed = [self._begun(row, end, bank, series) for row in np.flatnonzero(opinion.opened).tolist()]
+        changed += [self._ended(row, end) for row in np.flatnonzero(opinion.closed).tolist() if row in self.open]
         if opinion.start // WINDOW_SECONDS % REFRESH_WINDOWS == 0:
             for row in sorted(self.open):
-                self.open[row] = self.open[row].model_copy(update=_measured(row, opinion, bank))
+                self.open[row] = self.open[row].model_copy(update=_measured(row, bank, series))
                 changed.append(self.open[row])
         return changed
 
-    def _opened(self, row: int, opinion: Opinion, window: Window, bank: Bank, series: Series) -> Incident:
+    def _ended(self, row: int, end: int) -> Incident:
+        return self.open.pop(row).model_copy(update={"state": "resolved", "resolved_at": _time(end)})
+
+    def _begun(self, row: int, end: int, bank: Bank, series: Series) -> Incident:
         feature, kpi = series.name(row)
-        measured = _measured(row, opinion, bank)
         known = CATALOGUE.get(kpi)
-        return Incident(
-            incident_id=self._id(feature, kpi, opinion.start),
+        self.open[row] = Incident(
+            incident_id=self._id(feature, kpi, end - WINDOW_SECONDS),
             feature=feature,
             kpi=kpi,
             state="open",
             severity="warning" if known is None else known.severity,
-            direction=_direction(bool(opinion.scores.up[row])),
-            detected_at=_time(opinion.start + WINDOW_SECONDS),
-            coverage=float(window.coverage[row]),
+            direction="up" if bank.detector.incident(row)[1] else "down",
+            detected_at=_time(end),
             detector=self._versions.detector,
             policy_version=self._versions.policy,
-            **measured,
+            **_measured(row, bank, series),
         )
+        return self.open[row]
 
     def _id(self, feature: str, kpi: str, start: int) -> str:
         text = f"{feature}|{kpi}|{start}|{self._versions.detector}|{self._versions.policy}"
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
-def _measured(row: int, opinion: Opinion, bank: Bank) -> dict[str, Any]:
+def _measured(row: int, bank: Bank, series: Series) -> dict[str, Any]:
     """Onset, size and interval as the windows up to now show them."""
     size = bank.size(row)
     rate = size.bad / size.evaluated if size.evaluated else 0.0
     low, high = wilson(size.bad, size.evaluated)
     return {
-        "onset": _time(size.onset),
+        "onset": _time(size.onset - judged_after(series.name(row)[1])),
         "evaluated": size.evaluated,
         "bad": size.bad,
         "observed_rate": rate,
         "expected_rate": size.expected,
         "interval_low": low,
         "interval_high": high,
-        "log_e": float(opinion.scores.log_e[row]),
+        "log_e": bank.detector.incident(row)[0],
+        "coverage": float(bank.coverage[row]),
     }
 
 
@@ -98,10 +113,6 @@ def wilson(bad: int, evaluated: int) -> tuple[float, float]:
     middle = (share + z2 / (2 * evaluated)) / (1 + z2 / evaluated)
     half = _Z / (1 + z2 / evaluated) * float(np.sqrt(share * (1 - share) / evaluated + z2 / (4 * evaluated**2)))
     return max(middle - half, 0.0), min(middle + half, 1.0)
-
-
-def _direction(up: bool) -> Literal["up", "down"]:
-    return "up" if up else "down"
 
 
 def _time(unix_seconds: int) -> datetime:

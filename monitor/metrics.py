@@ -96,7 +96,9 @@ class Metrics:
             ["feature", "kpi"],
             registry=r,
         )
-        self.anomaly_threshold = Gauge("vigil_anomaly_threshold", "Score above which a series alarms.", registry=r)
+        self.anomaly_threshold = Gauge(
+            "vigil_anomaly_threshold", "Score above which a series alarms.", ["feature", "kpi"], registry=r
+        )
         self.coverage = Gauge(
             "vigil_kpi_coverage_ratio",
             "Evaluated over expected in the last scored window; below the floor the KPI is unknown.",

@@ -4,27 +4,30 @@ import logging
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
-from monitor.clock import Clock
+from monitor.clock import Clock, monotonic
 from monitor.errors import StoreUnavailableError
+from monitor.findings import Findings
+from monitor.learner import Library
 from monitor.metrics import Cap, Metrics
-from monitor.scoring import Findings, Scorer, owner
+from monitor.scoring import Scorer, learner, owner
 from monitor.settings import Settings
-from monitor.store.findings import StoredIncident, insert_incidents, insert_scores, read_incidents, read_scored_until
+from monitor.store.findings import insert_incidents, insert_scores, read_open_incidents, read_scored_until
 from monitor.store.windows import audit_errors, read_watermarks
-from monitor.windows import WINDOW_SECONDS, closed_until
+from monitor.windows import closed_until
 from schemas.finding import Incident, Score
 from schemas.topics import TELEMETRY_TOPIC
 
 _ALIVE = timedelta(minutes=1)
 """A partition without a claim for this long has no owner; a live one claims every window, even when idle."""
 _AUDITED = timedelta(days=1)
-_LONGEST = 7 * 24 * 3600
-"""How far back a scorer looks for the beginning of incidents that are still open."""
+_PATIENCE = 60.0
+"""Seconds that scoring waits for baselines when it begins; the rest is learned while it runs."""
 _Labels = tuple[str, str, str]
 """Feature, or what stands for it; KPI; direction."""
 log = logging.getLogger("vigil.scoring")
@@ -35,13 +38,20 @@ class _StoppedError(Exception):
 
 
 class Scorekeeper:
-    """One worker's share of the scoring: the features that hash to the partitions it owns."""
+    """One worker's share of the scoring: the features that hash to the partitions it owns.
 
-    def __init__(self, settings: Settings, client: Client, metrics: Metrics, clock: Clock) -> None:
+    `connect` opens a client for the thread that learns.
+    """
+
+    def __init__(
+        self, settings: Settings, client: Client, metrics: Metrics, clock: Clock, connect: Callable[[], Client]
+    ) -> None:
         self._settings = settings
         self._client = client
         self._metrics = metrics
         self._clock = clock
+        self._connect = connect
+        self._library: Library | None = None
         self._feature = Cap(settings.features)
         self._open: defaultdict[_Labels, set[str]] = defaultdict(set)
         self._owned: frozenset[int] = frozenset()
@@ -81,7 +91,7 @@ class Scorekeeper:
         end = closed_until(marks.values())
         history = self._settings.history_hours * 3600
         if self._scorer is None or end - self._scorer.until > history:
-            self._scorer = self._warm(end - history, end)
+            self._scorer = self._take_up(end, history)
         scorer = self._scorer
         while True:
             self._tell(scorer)
@@ -90,37 +100,31 @@ class Scorekeeper:
             self._go_on()
             self._unsent.add(scorer.advance(self._client, end))
 
-    def _warm(self, start: int, end: int) -> Scorer:
-        """A scorer that has seen the stored past, up to the last window somebody scored, or else to `end`.
+    def _take_up(self, end: int, history: int) -> Scorer:
+        """A scorer that goes on where somebody stopped, or else begins at `end`, knowing the stored past.
 
-        It starts early enough to find the open incidents again. Those of a time when nobody watched are
-        told now.
+        Incidents that began or ended while nobody watched are told then.
         """
-        known = read_incidents(self._client)
-        since = min((row.onset for row in known.values() if row.state != "resolved"), default=end)
-        start = max(min(start, since - (end - start)), end - _LONGEST)
-        scored = read_scored_until(self._client)
-        end = min(scored, end) if scored > start else end
-        settings, found = self._settings, Findings()
-        scorer = Scorer(settings.budget_windows, start, settings.scored_features, self._owns)
-        still = {row.feature for row in known.values() if row.state != "resolved" and self._owns(row.feature)}
-        scorer.series.add(sorted(still))  # first of all: a flood of names must not end a page
-        while scorer.until < end:
-            self._go_on()
-            found.add(scorer.advance(self._client, end))
-        latest = {incident.incident_id: incident for incident in found.incidents}
-        news = [one for one in latest.values() if _is_news(one, known.get(one.incident_id))]
-        self._unsent = Findings(incidents=news)
+        scored, settings = read_scored_until(self._client), self._settings
+        until = min(scored, end) if scored > end - history else end
+        by = learner(settings.budget_windows)
+        if self._library is None:
+            self._library = Library(by, self._connect)
+        scorer = Scorer(by, self._library, until, settings.scored_features, self._owns)
+        began = monotonic()
+        self._unsent = scorer.take_up(self._client, read_open_incidents(self._client), _PATIENCE)
         self._clear()  # only now: a page must not end because the store is slow to answer
         for incident in scorer.incidents.open.values():
             self._gauge(incident)
-        windows = (end - start) // WINDOW_SECONDS
-        log.info("scoring %d features, warm from %d windows", len(scorer.series.features), windows)
+        known, seconds = len(scorer.learned), monotonic() - began
+        log.info("scoring %d features, %d with a baseline, after %.1f s", len(scorer.series.features), known, seconds)
         return scorer
 
     def stop(self) -> None:
-        """Make a tick that runs in another thread end soon; a warm-up can take minutes. For good."""
+        """Make a tick that runs in another thread end soon; what it catches up with can take minutes. For good."""
         self._stop.set()
+        if self._library is not None:
+            self._library.close()
 
     def _go_on(self) -> None:
         if self._stop.is_set():
@@ -145,17 +149,18 @@ class Scorekeeper:
         for incident in found.incidents:
             self._gauge(incident)
         m = self._metrics
-        m.anomaly_threshold.set(scorer.bank.threshold)
-        first = [score for score in found.scores if score.detector == scorer.bank.detector.name]
-        for labels, (log_e, coverage) in _shown(first, self._feature).items():  # a second opinion is for the store
-            m.anomaly_score.labels(*labels).set(log_e)
-            m.coverage.labels(*labels).set(coverage)
+        first = [score for score in found.scores if score.detector == scorer.by.detector]
+        for labels, shown in _shown(first, self._feature).items():  # a second opinion is for the store
+            m.anomaly_score.labels(*labels).set(shown.log_e)
+            m.anomaly_threshold.labels(*labels).set(shown.threshold)
+            m.coverage.labels(*labels).set(shown.coverage)
         m.features_not_scored.set(scorer.not_scored)
         m.scored_until.set(scorer.until)
 
     def _clear(self) -> None:
         """Forget what the gauges say: a series that went to another worker must not go on paging from here."""
-        for gauge in (self._metrics.incident_open, self._metrics.anomaly_score, self._metrics.coverage):
+        m = self._metrics
+        for gauge in (m.incident_open, m.anomaly_score, m.anomaly_threshold, m.coverage):
             gauge.clear()
         self._open.clear()
 
@@ -166,19 +171,29 @@ class Scorekeeper:
         self._metrics.incident_open.labels(*labels).set(1 if still else 0)
 
 
-def _is_news(incident: Incident, stored: StoredIncident | None) -> bool:
-    """Whether the store lacks it. What a person has set (acknowledged, mitigated) is left alone until it ends."""
-    return stored is None or (stored.state != "resolved" and incident.state == "resolved")
+@dataclass(frozen=True, slots=True)
+class _Shown:
+    """What the gauges say of a series."""
+
+    at: datetime
+    log_e: float
+    threshold: float
+    coverage: float
+
+    @property
+    def bad(self) -> float:
+        return self.log_e - self.threshold
 
 
-def _shown(scores: Iterable[Score], label: Callable[[str], str]) -> dict[tuple[str, str], tuple[float, float]]:
-    """(feature's label, KPI) to (log_e, coverage) in the last of these windows; where features share one, the worst."""
-    newest: dict[tuple[str, str], tuple[datetime, float, float]] = {}
+def _shown(scores: Iterable[Score], label: Callable[[str], str]) -> dict[tuple[str, str], _Shown]:
+    """By (feature's label, KPI), the last of these windows; where features share a label, the worst of them."""
+    newest: dict[tuple[str, str], _Shown] = {}
     for score in scores:
-        key, at = (label(score.feature), score.kpi), score.window_start
-        held = newest.get(key)
-        if held is None or at > held[0]:
-            newest[key] = at, score.log_e, score.coverage
-        elif at == held[0]:
-            newest[key] = at, max(held[1], score.log_e), min(held[2], score.coverage)
-    return {key: (log_e, coverage) for key, (_, log_e, coverage) in newest.items()}
+        key = (label(score.feature), score.kpi)
+        told, held = _Shown(score.window_start, score.log_e, score.threshold, score.coverage), newest.get(key)
+        if held is None or told.at > held.at:
+            newest[key] = told
+        elif told.at == held.at:
+            coverage = min(told.coverage, held.coverage)
+            newest[key] = replace(told if told.bad > held.bad else held, coverage=coverage)
+    return newest

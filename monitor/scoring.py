@@ -1,52 +1,45 @@
-"""Closed windows to findings: the same code live, in a backtest and in a replay.
+"""Closed windows to findings.
 
-What it knows is a function of the stored windows: at its start, and whenever partitions change hands,
-it reads the last hours from the store and goes on from there.
+What a scorer knows is a function of the stored windows: when it starts, and whenever partitions change hands, it
+takes up each feature where a scorer that never stopped would be.
 """
 
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
-from detectors.bank import Bank, Opinion
+from detectors.backtest import run
+from detectors.bank import Bank
 from detectors.base import Window
-from detectors.trailing import TrailingEDetector
+from detectors.mixture import StateSpaceDetector
+from detectors.schedule import HISTORY, LAG, REPLAYED, learned_at, next_moment
 from monitor.admission import Admission
-from monitor.columns import SCORED, Expected, MaskCounts, Series, columns
+from monitor.columns import SCORED, Expected, MaskCounts, Series, tables, windows
+from monitor.findings import Findings, scores_of
+from monitor.history import expected_when_judged, read_columns
 from monitor.incidents import Incidents, Versions
-from monitor.store.expected import read_expected
-from monitor.store.windows import read_mask_counts
+from monitor.learner import Baselines, Library
+from monitor.store.baselines import Learner
+from monitor.store.windows import read_lively, read_mask_counts
 from monitor.windows import WINDOW_SECONDS
-from schemas.finding import Incident, Score, State
+from schemas.finding import Incident
 
-POLICY_VERSION = "builtin-1"
-MARGIN = 1.2
-"""Nats above the theoretical threshold, for the noise a trailing baseline does not model."""
 _BLOCK = 360
 _CELLS = 1_000_000
 """Windows times series that are laid out at once; bounds memory where there are many features."""
+_AT_ONCE = 16
+"""Features whose last days are read together."""
 
 
-def threshold(budget_windows: int) -> float:
-    """log_e at which a series alarms, so that a feature, over all its KPIs, keeps the budget."""
-    return float(np.log(budget_windows * len(SCORED))) + MARGIN
+def learner(budget_windows: int) -> Learner:
+    """Who learns for this budget: baselines hold a threshold, so those of another budget are others.
 
-
-@dataclass(slots=True)
-class Findings:
-    """What a run over some windows found."""
-
-    scores: list[Score] = field(default_factory=list)
-    incidents: list[Incident] = field(default_factory=list)
-
-    def add(self, more: "Findings") -> None:
-        """Append what a later run found."""
-        self.scores += more.scores
-        self.incidents += more.incidents
+    A series gets a share of it, so that a feature, over all its KPIs, keeps it.
+    """
+    return Learner(StateSpaceDetector.name, f"builtin-2-{budget_windows}", float(budget_windows * len(SCORED)))
 
 
 @dataclass(slots=True)
@@ -56,7 +49,8 @@ class Scorer:
     It scores at most `limit` of them; `not_scored` says how many more there were in the last windows.
     """
 
-    budget_windows: int
+    by: Learner
+    library: Library
     until: int
     limit: int
     owns: Callable[[str], bool] = lambda feature: True
@@ -65,33 +59,106 @@ class Scorer:
     admission: Admission = field(init=False)
     bank: Bank = field(init=False)
     incidents: Incidents = field(init=False)
+    _first: dict[str, int] = field(default_factory=dict)
+    """Where the first window of each feature starts, as far as HISTORY reaches."""
+    learned: dict[str, int] = field(default_factory=dict)
+    """The moment of each feature's baselines, Unix seconds; features without any are not in it."""
+    _next: dict[str, int] = field(default_factory=dict)
+    """The next moment at which each feature learns."""
+    _unsaid: Findings = field(default_factory=Findings)
 
     def __post_init__(self) -> None:
         self.admission = Admission(self.limit)
-        detector = TrailingEDetector()
-        self.bank = Bank(detector, threshold(self.budget_windows), WINDOW_SECONDS)
-        self.incidents = Incidents(Versions(detector.name, POLICY_VERSION))
+        self.bank = Bank(StateSpaceDetector(seconds=WINDOW_SECONDS))
+        self.incidents = Incidents(Versions(self.by.detector, self.by.policy))
+
+    def take_up(self, client: Client, still_open: Sequence[Incident], patience: float) -> Findings:
+        """Begin with the features of the last week, as if it had scored them all the time. Blocking.
+
+        Returns the incidents that began or ended while nobody watched.
+        `still_open` are the incidents that the store holds for open. Baselines that must be learned first are
+        waited for at most `patience` seconds; those features are scored as soon as they are known.
+        """
+        ours = [one for one in read_lively(client, self.until - HISTORY, self.until) if self.owns(one.feature)]
+        self._first = {one.feature: one.first for one in ours}
+        mine = [one for one in still_open if self.owns(one.feature)]
+        self.series.add(sorted({one.feature for one in mine}))  # first of all: a flood of names must not end a page
+        self.admission.admit(
+            self.series, [(at, one.feature, one.events) for one in ours for at in (one.first, one.last)]
+        )
+        self._grow()
+        self.incidents.hold(mine, self.series)
+        self._adopt(client, self.due(), patience)
+        found, self._unsaid = self._unsaid, Findings()
+        return found
 
     def advance(self, client: Client, end: int) -> Findings:
         """Score the next windows before `end`, at most an hour of them. Blocking.
 
-        When the store does not answer nothing has changed, and it may be called again.
+        When the store does not answer nothing is lost, and it may be called again.
         """
-        found = Findings()
-        stop = min(self.until + _BLOCK * WINDOW_SECONDS, end)
+        self._adopt(client, self.due(), 0.0)
+        changes = [at + LAG for at in self._next.values() if at + LAG > self.until]
+        stop = min(self.until + _BLOCK * WINDOW_SECONDS, end, *changes)
         counts = read_mask_counts(client, self.until, stop)
-        for window in self._columns(counts, client, self.until, stop):
+        found = self._unsaid
+        for window in self._windows(counts, client, self.until, stop):
             self._step(window, found)
-        self.until = stop
+        self.until, self._unsaid = stop, Findings()
+        for feature, at in self._next.items():
+            if at <= stop:
+                self.library.order(feature, at)
         return found
 
-    def _columns(self, counts: MaskCounts, client: Client, start: int, stop: int) -> Iterator[Window]:
-        expected = {key: value for key, value in read_expected(client, start, stop).items() if self.owns(key[1])}
+    def due(self) -> dict[str, int]:
+        """Features whose newest baseline is not the one they are scored by, and when that was learned."""
+        found = {}
+        for feature, following in self._next.items():
+            if feature not in self.learned or following + LAG <= self.until:
+                at = learned_at(feature, self._first[feature], self.until)
+                if at is not None and at != self.learned.get(feature):
+                    found[feature] = at
+        return found
+
+    def _grow(self) -> None:
+        self.bank.grow(len(self.series))
+        for feature in self.series.features:
+            if feature not in self._next:
+                first = self._first.setdefault(feature, self.until)
+                self._next[feature] = next_moment(feature, first, self.until - LAG)
+
+    def _adopt(self, client: Client, wanted: dict[str, int], patience: float) -> None:
+        """Score these features by the baselines learned at these moments, where those are known."""
+        known = self.library.get(client, wanted, patience) if wanted else {}
+        names = sorted(known)
+        for begin in range(0, len(names), _AT_ONCE):
+            self._live_through(client, {name: known[name] for name in names[begin : begin + _AT_ONCE]}, wanted)
+        for name in names:
+            self.learned[name] = wanted[name]
+            self._next[name] = next_moment(name, self._first[name], self.until - LAG)
+            rows = self.series.rows(name)
+            self._unsaid.incidents += self.incidents.reconcile(self.until, rows, self.bank, self.series)
+
+    def _live_through(self, client: Client, known: dict[str, Baselines], learned: dict[str, int]) -> None:
+        """Take features to where their windows have brought them, from REPLAYED before they learned on."""
+        start = min(learned[name] for name in known) - REPLAYED
+        for name, columns in read_columns(client, sorted(known), start, self.until):
+            mine = columns.between(learned[name] - REPLAYED, self.until)
+            for place, (row, kpi) in enumerate(zip(self.series.rows(name), SCORED, strict=True)):
+                baseline, evaluated, bad = known[name][kpi], mine.evaluated[place], mine.bad[place]
+                lived = run(baseline, mine.start, evaluated, bad)
+                self.bank.adopt(row, baseline, lived, evaluated, bad, self.until)
+
+    def _windows(self, counts: MaskCounts, client: Client, start: int, stop: int) -> Iterator[Window]:
+        judged = expected_when_judged(client, start, stop)
+        expected = {key: value for key, value in judged.items() if self.owns(key[1])}
         mine = counts.only(np.array([self.owns(name) for name in counts.feature], dtype=np.bool_))
         seen = list(zip(mine.window_start.tolist(), mine.feature, mine.n.tolist(), strict=True))
+        for window, feature, _ in seen:
+            self._first.setdefault(feature, window)
         seen += [(window, feature, wanted) for (window, feature), (wanted, _) in expected.items()]
         self.not_scored = self.admission.admit(self.series, seen)
-        self.bank.grow(len(self.series))
+        self._grow()
         kept = mine.only(np.array([name in self.series for name in mine.feature], dtype=np.bool_))
         wanted = {key: value for key, value in expected.items() if key[1] in self.series}
         return self._laid_out(kept, wanted, start, stop)
@@ -103,51 +170,12 @@ class Scorer:
             last = min(first + step, stop)
             part = counts.only((counts.window_start >= first) & (counts.window_start < last))
             inside = {key: value for key, value in expected.items() if first <= key[0] < last}
-            yield from columns(part, inside, first, last, self.series)
+            yield from windows(tables(part, inside, first, last, self.series))
 
     def _step(self, window: Window, found: Findings) -> None:
         opinion = self.bank.step(window)
-        found.incidents += self.incidents.step(opinion, window, self.bank, self.series)
-        found.scores += self._scores(opinion, window)
-
-    def _scores(self, opinion: Opinion, window: Window) -> list[Score]:
-        rows = np.flatnonzero((window.evaluated > 0) | opinion.unknown | opinion.alarm)
-        first = [self._score(opinion, window, int(row)) for row in rows]
-        told = {"detector": self.bank.second.name, "state": "WARN"}
-        second = [
-            self._score(opinion, window, int(row)).model_copy(update=told) for row in np.flatnonzero(opinion.second)
-        ]
-        return first + second
-
-    def _score(self, opinion: Opinion, window: Window, row: int) -> Score:
-        scores = opinion.scores
-        feature, kpi = self.series.name(row)
-        return Score.model_construct(  # our own numbers, thousands a second during a warm-up
-            window_start=datetime.fromtimestamp(window.start, UTC),
-            feature=feature,
-            kpi=kpi,
-            detector=self.bank.detector.name,
-            policy_version=POLICY_VERSION,
-            evaluated=int(window.evaluated[row]),
-            bad=int(window.bad[row]),
-            expected_rate=float(scores.expected[row]),
-            interval_low=float(scores.low[row]),
-            interval_high=float(scores.high[row]),
-            log_e=float(scores.log_e[row]),
-            threshold=self.bank.threshold,
-            coverage=float(window.coverage[row]),
-            state=_state(opinion, row, self.bank.threshold),
-        )
-
-
-def _state(opinion: Opinion, row: int, alarm_above: float) -> State:
-    if opinion.alarm[row]:
-        return "ALARM"
-    if opinion.unknown[row]:
-        return "UNKNOWN"
-    if not opinion.scores.warm[row]:
-        return "WARMING"
-    return "WARN" if opinion.scores.log_e[row] > alarm_above / 2 else "OK"
+        found.incidents += self.incidents.step(opinion, self.bank, self.series)
+        found.scores += scores_of(opinion, window, self.bank, self.series, self.by)
 
 
 def owner(feature: str, partitions: int) -> int:

@@ -6,8 +6,9 @@ import logging
 import os
 import platform
 import secrets
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, ExitStack
+from functools import partial
 from importlib.metadata import version
 from typing import Any, TypeVar, cast
 
@@ -17,6 +18,7 @@ from faust.exceptions import NotReady
 from faust.transport.drivers.aiokafka import Producer
 from faust.types import TP
 
+from detectors.warmup import warm_up
 from monitor.clock import monotonic, now
 from monitor.counting import Counting
 from monitor.errors import StandstillError, StoreUnavailableError, UserError
@@ -54,18 +56,19 @@ T = TypeVar("T")
 class Worker:
     """Wires the parts of one process together and keeps them running."""
 
-    def __init__(self, settings: Settings, ingest_client: Client, scoring_client: Client, hold: Hold | None) -> None:
+    def __init__(self, settings: Settings, connect: Callable[[], Client], hold: Hold | None) -> None:
         self.settings = settings
         self._hold = hold
         self._standstill = Standstill()
         self.metrics = Metrics()
         self.metrics.build_info.labels(version("vigil"), platform.python_version()).set(1)
         counting = Counting(self.metrics, settings.features, now())
+        ingest_client = connect()
         name = f"{platform.node()}-{os.getpid()}"
         letterbox = Letterbox(lambda: cast("Producer", self.app.producer)._ensure_producer())
         writer = Writer(ingest_client, counting, letterbox.send, name)
         self.ingest = Ingest(settings, ingest_client, counting, writer)
-        self.scorekeeper = Scorekeeper(settings, scoring_client, self.metrics, now)
+        self.scorekeeper = Scorekeeper(settings, connect(), self.metrics, now, connect)
         self.app = faust_app(settings)
         self.app.transport = BatchTransport(self.app, _Owner(self.ingest))
         for topic in (*_READ, OTLP_TOPIC) if settings.otlp else _READ:
@@ -198,9 +201,10 @@ def run(settings: Settings) -> None:
     with ExitStack() as stack:
         embedded = is_embedded(settings.store)
         hold = stack.enter_context(Hold(embedded_path(settings.store), _STORE_PATIENCE)) if embedded else None
-        client = connect(settings.store, password)
-        migrate(client)
-        worker = Worker(settings, client, connect(settings.store, password), hold)
+        store = partial(connect, settings.store, password)
+        migrate(store())
+        warm_up()
+        worker = Worker(settings, store, hold)
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked at again
         gc.set_threshold(100_000, 20, 100)

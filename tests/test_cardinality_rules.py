@@ -141,7 +141,7 @@ def junk(store: Client, window: int, names: int) -> None:
 def keeper(store: Client, limit: int) -> tuple[Scorekeeper, Metrics]:
     metrics = Metrics()
     settings = load({"VIGIL_HISTORY_HOURS": "6", "VIGIL_SCORED_FEATURES": str(limit)})
-    made = Scorekeeper(settings, store, metrics, lambda: WATCHED)
+    made = Scorekeeper(settings, store, metrics, lambda: WATCHED, lambda: store)
     made.own(range(4), {"ai.telemetry": 4})
     return made, metrics
 
@@ -169,7 +169,7 @@ def test_under_a_flood_of_names_a_real_feature_still_pages_and_the_flood_is_not_
 def test_features_that_share_a_label_page_until_the_last_of_them_is_well(store: Client) -> None:
     metrics = Metrics()
     settings = load({"VIGIL_HISTORY_HOURS": "6", "VIGIL_FEATURES": "1"})
-    scorer = Scorekeeper(settings, store, metrics, lambda: WATCHED)
+    scorer = Scorekeeper(settings, store, metrics, lambda: WATCHED, lambda: store)
     scorer.own(range(4), {"ai.telemetry": 4})
 
     def both(first: int, one: list[float], two: list[float], seed: int) -> None:
@@ -184,16 +184,16 @@ def test_features_that_share_a_label_page_until_the_last_of_them_is_well(store: 
     both(1001, [0.3] * 12, [0.3] * 12, 2)
     labels = {"feature": OTHER, "kpi": "refusal_rate", "direction": "up"}
     assert metrics.registry.get_sample_value("vigil_incident_open", labels) == 1
-    both(1013, [0.04], [0.3], 3)  # one window, in which no open incident is written again
+    both(1013, [0.02] * 4, [0.3] * 4, 3)  # windows in which no open incident is written again
     assert sorted(incidents(store)) == [("refusal_rate", "open"), ("refusal_rate", "resolved")]
     assert metrics.registry.get_sample_value("vigil_incident_open", labels) == 1
     score = metrics.registry.get_sample_value("vigil_anomaly_log_e", {"feature": OTHER, "kpi": "refusal_rate"})
     worst = store.query(
-        "SELECT max(log_e) FROM scores WHERE kpi = 'refusal_rate' AND feature != 'first' AND detector = 'trailing-1' "
-        "AND window_start = (SELECT max(window_start) FROM scores)"
+        "SELECT max(log_e) FROM scores WHERE kpi = 'refusal_rate' AND feature != 'first' "
+        "AND detector = 'state-space-1' AND window_start = (SELECT max(window_start) FROM scores)"
     ).result_rows[0][0]
     assert score == worst
-    both(1014, [0.04] * 30, [0.04] * 30, 4)
+    both(1017, [0.04] * 30, [0.04] * 30, 4)
     assert metrics.registry.get_sample_value("vigil_incident_open", labels) == 0
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from monitor.columns import SCORED, MaskCounts, Series, columns
+from monitor.columns import SCORED, MaskCounts, Series, tables, windows
 from schemas.outcomes import Bit
 
 REFUSAL = SCORED.index("refusal_rate")
@@ -25,7 +25,7 @@ def test_masks_become_triples_per_window_and_feature() -> None:
         (110, "b", looked, 5),
         (110, "b", Bit.INTERACTION, 5),
     )
-    first, second, third = columns(found, {}, 100, 130, series)
+    first, second, third = windows(tables(found, {}, 100, 130, series))
     assert (first.evaluated[REFUSAL], first.bad[REFUSAL], first.coverage[REFUSAL]) == (10, 3, 1)
     row = len(SCORED) + REFUSAL
     assert (second.evaluated[row], second.bad[row], second.coverage[row]) == (5, 0, 0.5)
@@ -37,7 +37,7 @@ def test_masks_become_triples_per_window_and_feature() -> None:
 def test_synthetic_events_count_for_nothing() -> None:
     series = Series()
     series.add(["a"])
-    [window] = columns(counts((100, "a", Bit.INTERACTION | Bit.SYNTHETIC, 9)), {}, 100, 110, series)
+    [window] = windows(tables(counts((100, "a", Bit.INTERACTION | Bit.SYNTHETIC, 9)), {}, 100, 110, series))
     assert not window.evaluated.any()
 
 
@@ -45,7 +45,7 @@ def test_lost_telemetry_lowers_the_coverage_of_everything_and_is_bad_itself() ->
     series = Series()
     series.add(["a"])
     found = counts((100, "a", Bit.INTERACTION | Bit.REFUSAL_EVALUATED, 30))
-    [window] = columns(found, {(100, "a"): (100.0, 30.0)}, 100, 110, series)
+    [window] = windows(tables(found, {(100, "a"): (100.0, 30.0)}, 100, 110, series))
     assert window.coverage[REFUSAL] == 0.3
     assert window.coverage[REFUSAL] < window.floor[REFUSAL]
     assert (window.evaluated[COMPLETENESS], window.bad[COMPLETENESS], window.coverage[COMPLETENESS]) == (100, 70, 1)
@@ -55,7 +55,7 @@ def test_what_nobody_evaluated_is_unknown_and_what_nobody_expected_is_not() -> N
     series = Series()
     series.add(["a"])
     needed = Bit.INTERACTION | Bit.GROUNDING_REQUIRED
-    [unchecked] = columns(counts((100, "a", needed, 4)), {}, 100, 110, series)
+    [unchecked] = windows(tables(counts((100, "a", needed, 4)), {}, 100, 110, series))
     assert unchecked.coverage[UNGROUNDED] == 0.0
-    [irrelevant] = columns(counts((100, "a", Bit.INTERACTION, 4)), {}, 100, 110, series)
+    [irrelevant] = windows(tables(counts((100, "a", Bit.INTERACTION, 4)), {}, 100, 110, series))
     assert irrelevant.coverage[UNGROUNDED] == 1.0

@@ -9,7 +9,7 @@ from clickhouse_connect.driver.client import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.columns import SCORED, MaskCounts, Series, columns
+from monitor.columns import SCORED, MaskCounts, Series, tables, windows
 from monitor.counting import Counting
 from monitor.metrics import Metrics
 from monitor.store.expected import read_expected
@@ -78,19 +78,33 @@ def test_whatever_is_lost_repeated_or_reordered_expected_is_the_last_count_of_ea
 
 @FEW
 @given(runs=Runs, seed=st.integers(0, 2**32))
-def test_the_scorer_expects_what_the_view_expects(store: Client, runs: list[Run], seed: int) -> None:
+def test_the_scorer_sees_the_same_whenever_it_asks_and_expects_no_more_than_the_view(
+    store: Client, runs: list[Run], seed: int
+) -> None:
     empty(store)
     insert(store, "heartbeats", surviving(runs, random.Random(seed)))
     insert(store, "windows", [cell(10 * i, Bit.INTERACTION, n=7, feature="chat") for i in range(20)])
     first = int(START.timestamp())
     found = read_expected(store, first, first + 200)
-    rows = store.query(
+    for start in range(first, first + 200, 10):
+        alone = read_expected(store, start, start + 10)
+        assert alone == {key: pytest.approx(value) for key, value in found.items() if key[0] == start}
+    view = store.query(
         "SELECT toUnixTimestamp(window_start), toString(feature), expected, arrived FROM completeness"
     ).result_rows
-    inside = {(row[0], row[1]): (row[2], float(row[3])) for row in rows if row[0] < first + 200}
-    assert found.keys() == inside.keys()
-    for key, value in inside.items():
-        assert found[key] == pytest.approx(value)
+    for start, feature, wanted, arrived in view:
+        if start < first + 200:
+            assert found[start, feature][0] <= wanted + 1e-6
+            assert found[start, feature][1] == arrived
+
+
+def test_the_scorer_expects_what_heartbeats_say_that_come_in_time(store: Client) -> None:
+    insert(store, "heartbeats", [beat(10, 10, 1), beat(20, 30, 2), beat(90, 100, 3)])
+    insert(store, "windows", [cell(10 * i, Bit.INTERACTION, n=7, feature="chat") for i in range(9)])
+    first = int(START.timestamp())
+    found = read_expected(store, first, first + 90)
+    wanted = [found[first + 10 * i, "chat"][0] for i in range(9)]
+    assert wanted == pytest.approx([10.0, 20.0, 0.0, 0.0, 0.0, 0.0, 0.0, 10.0, 10.0])
 
 
 def expected(store: Client) -> dict[datetime, float]:
@@ -132,7 +146,7 @@ def window(store: Client, start: float) -> tuple[float, float, float]:
     found = read_expected(store, first, first + 10)
     series = Series()
     series.add(["chat"])
-    [row] = columns(counts, found, first, first + 10, series)
+    [row] = windows(tables(counts, found, first, first + 10, series))
     last = SCORED.index("telemetry_completeness")
     return row.evaluated[last], row.bad[last], row.coverage[SCORED.index("field_completeness")]
 

@@ -23,7 +23,7 @@ def test_a_standstill_lasts_from_the_first_look_until_something_moves() -> None:
 
 
 def test_a_worker_whose_rebalance_does_not_end_says_so_and_then_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    worker = Worker(load({"VIGIL_OTLP": "false"}), Mock(), Mock(), None)
+    worker = Worker(load({"VIGIL_OTLP": "false"}), Mock(), None)
     elapsed = 0.0
     monkeypatch.setattr("monitor.worker.monotonic", lambda: elapsed)
     monkeypatch.setattr(worker.app, "_consumer", Mock(flow_active=False))
@@ -49,7 +49,7 @@ async def ask(port: int) -> tuple[int, dict[str, Any]]:
 def test_a_worker_whose_flushes_stand_still_says_since_when_and_is_well_again_after_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    worker = Worker(load({"VIGIL_OTLP": "false"}), Mock(), Mock(), None)
+    worker = Worker(load({"VIGIL_OTLP": "false"}), Mock(), None)
     elapsed = 0.0
     monkeypatch.setattr(worker.ingest, "_timer", lambda: elapsed)
 

@@ -50,7 +50,7 @@ def claim(store: Client, window: int) -> None:
 
 def keeper(store: Client) -> tuple[Scorekeeper, Metrics]:
     metrics = Metrics()
-    made = Scorekeeper(load({"VIGIL_HISTORY_HOURS": "6"}), store, metrics, lambda: WATCHED)
+    made = Scorekeeper(load({"VIGIL_HISTORY_HOURS": "6"}), store, metrics, lambda: WATCHED, lambda: store)
     made.own(range(4), {"ai.telemetry": 4})
     return made, metrics
 
@@ -139,7 +139,10 @@ def test_a_store_that_goes_away_loses_no_finding(history: Client, monkeypatch: p
 
 def test_features_of_other_workers_are_left_alone(history: Client) -> None:
     metrics = Metrics()
-    scorers = [Scorekeeper(load({"VIGIL_HISTORY_HOURS": "6"}), history, metrics, lambda: WATCHED) for _ in range(4)]
+    scorers = [
+        Scorekeeper(load({"VIGIL_HISTORY_HOURS": "6"}), history, metrics, lambda: WATCHED, lambda: history)
+        for _ in range(4)
+    ]
     fill(history, 1000, [0.2] * 12, seed=2)
     claim(history, 1012)
     found = []

@@ -1,7 +1,8 @@
 """Writing and reading what the scorer found: scores and incidents. Both replace by key."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 from clickhouse_connect.driver.client import Client
 
@@ -10,6 +11,7 @@ from schemas.finding import Incident, Score
 
 _SCORE = tuple(Score.model_fields)
 _INCIDENT = tuple(Incident.model_fields)
+_TIMES = ("onset", "detected_at", "resolved_at")
 
 
 def insert_scores(client: Client, scores: Sequence[Score]) -> None:
@@ -26,21 +28,17 @@ def insert_incidents(client: Client, incidents: Sequence[Incident]) -> None:
         client.insert("incidents", rows, column_names=_INCIDENT)
 
 
-@dataclass(frozen=True, slots=True)
-class StoredIncident:
-    """What the store says of an incident; `onset` in Unix seconds."""
+def read_open_incidents(client: Client) -> list[Incident]:
+    """Those that are not resolved. Blocking."""
+    # The client hands times out without a zone.
+    columns = ", ".join(f"toUnixTimestamp({name})" if name in _TIMES else name for name in _INCIDENT)
+    found = client.query(f"SELECT {columns} FROM current_incidents")  # noqa: S608  # our own names
+    return [_incident(dict(zip(_INCIDENT, row, strict=True))) for row in found.result_rows]
 
-    feature: str
-    state: str
-    onset: int
 
-
-def read_incidents(client: Client) -> dict[str, StoredIncident]:
-    """Every incident by id. Blocking."""
-    found = client.query(
-        "SELECT toString(incident_id), toString(feature), toString(state), toUnixTimestamp(onset) FROM incidents FINAL"
-    )
-    return {row[0]: StoredIncident(row[1], row[2], int(row[3])) for row in found.result_rows}
+def _incident(row: dict[str, Any]) -> Incident:
+    times = {name: datetime.fromtimestamp(row[name], UTC) for name in _TIMES if row[name] is not None}
+    return Incident.model_validate(row | times)
 
 
 def read_scored_until(client: Client) -> int:

@@ -95,11 +95,11 @@ FROM telemetry FINAL
 WHERE {_REAL}"""  # noqa: S608  # our own words
 
 
-def completeness(heartbeats: str = "1", windows: str = "1") -> str:
+def completeness(heartbeats: str = "1", windows: str = "1", seconds: int = _OBSERVABLE_SECONDS) -> str:
     """Expected and arrived interactions per window and feature.
 
-    The arguments are conditions on the two tables, to read less: an outer condition is not pushed through
-    the window functions.
+    The first two are conditions on the two tables, to read less: an outer condition is not pushed through
+    the window functions. A heartbeat tells of the windows that ended less than so many seconds before it.
     """
     # The running maximum makes the differences add up to the last count, in whatever order the
     # heartbeats came, however many were lost, and even when an emitter counted backwards once.
@@ -129,7 +129,7 @@ WITH
     spread AS (
         SELECT feature, from_us, until_us, so_far - before AS interactions, arrayJoin(range(
             toUInt64(greatest(intDiv(from_us, {_WINDOW_US}),
-                              intDiv(until_us, {_WINDOW_US}) - {_OBSERVABLE_SECONDS // WINDOW_SECONDS})),
+                              intDiv(until_us - {seconds * 1_000_000}, {_WINDOW_US}))),
             toUInt64(intDiv(until_us - 1, {_WINDOW_US}) + 1))) AS number
         FROM ordered
         WHERE NOT only_a_mark

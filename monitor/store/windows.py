@@ -10,6 +10,7 @@ from clickhouse_connect.driver.client import Client
 
 from monitor.columns import MaskCounts
 from monitor.windows import DIMENSIONS, CellKey
+from schemas.outcomes import Bit
 
 MAX_ROWS = 1_000_000
 """Beyond this the engine may split an INSERT into several parts, and it would not be atomic."""
@@ -198,23 +199,25 @@ def read_watermarks(client: Client, topics: Sequence[str], since: datetime) -> d
 _BETWEEN = "window_start >= {start:DateTime('UTC')} AND window_start < {end:DateTime('UTC')}"
 _MOST_FEATURES = 20_000
 """Features that are read at once at most: more than a worker scores, and few enough for its memory."""
+_ON_TIME = f"row_kind = 'cell' AND {_BETWEEN} AND bitAnd(mask, {Bit.LATE}) = 0"
+"""What was in a window when it closed: what came later is in every total, and in no score."""
 _LIVELIEST = (
-    f"(SELECT feature FROM windows WHERE row_kind = 'cell' AND {_BETWEEN} GROUP BY feature "  # noqa: S608  # our words
+    f"(SELECT feature FROM windows WHERE {_ON_TIME} GROUP BY feature "  # noqa: S608  # our words
     f"ORDER BY uniqExact(window_start) DESC, sum(n) DESC, feature LIMIT {_MOST_FEATURES})"
 )
 
 
-def read_mask_counts(client: Client, start: int, end: int) -> MaskCounts:
-    """Every window that starts in [start, end), Unix seconds, in order of time and feature.
+def read_mask_counts(client: Client, start: int, end: int, features: Sequence[str] | None = None) -> MaskCounts:
+    """Every window that starts in [start, end), Unix seconds, as it closed; in order of time and feature.
 
-    Of more than 20,000 features only those with the most windows and events. Blocking.
+    Without `features`, of more than 20,000 only those with the most windows and events. Blocking.
     """
+    among = _LIVELIEST if features is None else "{features:Array(String)}"
     found = client.query(
         "SELECT toUnixTimestamp(window_start) AS at, toString(feature) AS name, mask, sum(n) AS total "  # noqa: S608
-        "FROM windows "
-        f"WHERE row_kind = 'cell' AND {_BETWEEN} AND feature IN {_LIVELIEST} "
+        f"FROM windows WHERE {_ON_TIME} AND feature IN {among} "
         "GROUP BY window_start, feature, mask ORDER BY window_start, feature, mask",
-        {"start": datetime.fromtimestamp(start, UTC), "end": datetime.fromtimestamp(end, UTC)},
+        _within(start, end) | ({} if features is None else {"features": list(features)}),
         column_oriented=True,
     )
     columns = found.result_columns or ((), (), (), ())
@@ -224,6 +227,31 @@ def read_mask_counts(client: Client, start: int, end: int) -> MaskCounts:
         np.asarray(columns[2], dtype=np.uint64),
         np.asarray(columns[3], dtype=np.int64),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class Lively:
+    """A feature that was seen: where its first and its last window start (Unix seconds), and how many events."""
+
+    feature: str
+    first: int
+    last: int
+    events: int
+
+
+def read_lively(client: Client, start: int, end: int) -> list[Lively]:
+    """The features with windows in [start, end), Unix seconds, as they closed, the liveliest first. Blocking."""
+    found = client.query(
+        "SELECT toString(feature), toUnixTimestamp(min(window_start)), toUnixTimestamp(max(window_start)), "  # noqa: S608
+        f"sum(n) AS events FROM windows WHERE {_ON_TIME} GROUP BY feature "
+        f"ORDER BY uniqExact(window_start) DESC, events DESC, feature LIMIT {_MOST_FEATURES}",
+        _within(start, end),
+    )
+    return [Lively(row[0], int(row[1]), int(row[2]), int(row[3])) for row in found.result_rows]
+
+
+def _within(start: int, end: int) -> dict[str, Any]:
+    return {"start": datetime.fromtimestamp(start, UTC), "end": datetime.fromtimestamp(end, UTC)}
 
 
 def audit_errors(client: Client, since: datetime) -> int:

@@ -58,7 +58,7 @@ def test_a_mask_has_known_bits_only_and_fits_a_signed_integer(document: Fields) 
 
 def test_bits_are_distinct_powers_of_two() -> None:
     values = list(bits().values())
-    assert len(set(values)) == len(values) == 28 + len(get_args(Category))
+    assert len(set(values)) == len(values) == 30 + len(get_args(Category))
     assert all(value.bit_count() == 1 and value < 2**63 for value in values)
 
 
@@ -67,7 +67,7 @@ INTERACTION SYNTHETIC REFUSAL_EVALUATED REFUSED GUARDRAIL_LISTED POLICY_EVALUATE
 HARM_DELIVERED BLOCKED GUARDRAIL_BYPASSED GUARDRAIL_ERROR PII_SCANNED PII_LEAKED INJECTION_CHECKED INJECTION_ATTEMPTED
 INJECTION_JUDGED INJECTION_SUCCEEDED TOOL_CALLED TOOL_UNSAFE GROUNDING_REQUIRED GROUNDING_EVALUATED UNGROUNDED
 OUTCOME_UNKNOWN FIELDS_MISSING REDACTION_FAILED JAILBREAK_JUDGED JAILBREAK_SUCCEEDED
-- - - -
+LATE VERY_LATE - -
 prompt_injection sensitive_info_disclosure supply_chain data_model_poisoning improper_output_handling excessive_agency
 system_prompt_leakage vector_embedding_weakness misinformation unbounded_consumption jailbreak pii hate harassment
 violence self_harm sexual csae weapons cybercrime fraud extremism copyright regulated_advice political toxicity other

@@ -1,0 +1,38 @@
+"""Stored windows as the detectors' columns, the same when they have just closed and a year later."""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from clickhouse_connect.driver.client import Client
+
+from detectors.rolling import Columns
+from monitor.columns import Expected, Series, Tables, tables
+from monitor.store.expected import read_expected
+from monitor.store.windows import read_mask_counts
+from monitor.windows import COMPLETENESS_SECONDS, WINDOW_SECONDS
+
+
+def read_columns(client: Client, features: Sequence[str], start: int, end: int) -> Iterator[tuple[str, Columns]]:
+    """Each of these features with its windows in [start, end), Unix seconds; a series for each of SCORED. Blocking."""
+    counts = read_mask_counts(client, start, end, features)
+    expected = expected_when_judged(client, start, end, features)
+    names = np.array(counts.feature)
+    for feature in features:
+        mine = {key: value for key, value in expected.items() if key[1] == feature}
+        yield feature, as_columns(tables(counts.only(names == feature), mine, start, end, Series([feature])))
+
+
+def as_columns(found: Tables) -> Columns:
+    """The tables of a single feature."""
+    evaluated = np.where(found.unknown(), 0.0, found.evaluated)[:, 0, :].T
+    bad = np.minimum(found.bad[:, 0, :].T, evaluated)
+    return Columns(found.start, WINDOW_SECONDS, np.ascontiguousarray(evaluated), np.ascontiguousarray(bad))
+
+
+def expected_when_judged(client: Client, start: int, end: int, features: Sequence[str] = ()) -> Expected:
+    """What was expected and arrived, by the window it is judged in: COMPLETENESS_SECONDS after its own.
+
+    Windows in which nothing was expected are left out. Blocking.
+    """
+    found = read_expected(client, start - COMPLETENESS_SECONDS, end - COMPLETENESS_SECONDS, features)
+    return {(at + COMPLETENESS_SECONDS, feature): value for (at, feature), value in found.items() if value[0] > 0.0}

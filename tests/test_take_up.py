@@ -1,0 +1,119 @@
+"""A scorer that has just started is where one that never stopped would be, whatever came late in between."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from clickhouse_connect.driver.client import Client
+
+from monitor.learner import Library
+from monitor.scoring import Scorer, learner
+from monitor.store.windows import insert_cells
+from monitor.windows import DIMENSIONS
+from schemas.finding import Incident, Score
+from schemas.outcomes import Bit
+from tests.test_scorekeeper import LOOKED, START
+
+BY = learner(60_480)
+SIZE, SPIKE = 3000, 2400
+
+
+@pytest.fixture(name="library")
+def _library(store: Client) -> Iterator[Library]:
+    made = Library(BY, lambda: store)
+    yield made
+    made.close()
+
+
+def put(store: Client, window: int, counts: dict[tuple[str, int], int], token: str) -> None:
+    """Events of one window: (feature, mask) to how many."""
+    rows = [(feature, mask, n) for (feature, mask), n in counts.items() if n]
+    columns: dict[str, list[Any]] = {name: [""] * len(rows) for name in DIMENSIONS}
+    columns |= {"window_start": [START + 10 * window] * len(rows), "feature": [row[0] for row in rows]}
+    columns |= {name: [row[2] for row in rows] for name in ("n", "weight")}
+    insert_cells(store, "test", columns | {"mask": [row[1] for row in rows]}, "test", token)
+
+
+@pytest.fixture(name="past")
+def _past(store: Client) -> Client:
+    chance = np.random.default_rng(8)
+    columns: dict[str, list[Any]] = {name: [] for name in ("window_start", *DIMENSIONS, "mask", "n", "weight")}
+    for window in range(SIZE):
+        for feature, mean, rate in (("chat", 200, 0.04), ("search", 30, 0.1), ("rare", 2, 0.02)):
+            n = int(chance.poisson(mean))
+            bad = int(chance.binomial(n, rate * (4 if feature == "chat" and SPIKE <= window < SPIKE + 60 else 1)))
+            for mask, count in ((LOOKED, n - bad), (LOOKED | Bit.REFUSED, bad)):
+                row = {
+                    "window_start": START + 10 * window,
+                    "feature": feature,
+                    "mask": mask,
+                    "n": count,
+                    "weight": count,
+                }
+                for name, column in columns.items():
+                    column.append(row.get(name, ""))
+    insert_cells(store, "test", columns, "test", "past")
+    return store
+
+
+def begun(store: Client, library: Library, window: int, still_open: Sequence[Incident] = ()) -> Scorer:
+    scorer = Scorer(BY, library, START + 10 * window, 100)
+    scorer.take_up(store, still_open, patience=60.0)
+    return scorer
+
+
+@dataclass
+class Said:
+    scores: list[Score] = field(default_factory=list)
+    incidents: list[Incident] = field(default_factory=list)
+
+    def after(self, window: int) -> "Said":
+        when = datetime.fromtimestamp(START + 10 * window, UTC)
+        scores = [score for score in self.scores if score.window_start >= when]
+        return Said(scores, [one for one in self.incidents if (one.resolved_at or one.detected_at) > when])
+
+    def open_at(self, window: int) -> list[Incident]:
+        when = datetime.fromtimestamp(START + 10 * window, UTC)
+        begun = {one.incident_id: one for one in self.incidents if one.detected_at <= when and one.state == "open"}
+        ended = {one.incident_id for one in self.incidents if one.resolved_at is not None and one.resolved_at <= when}
+        return [one for name, one in begun.items() if name not in ended]
+
+
+def on(scorer: Scorer, store: Client, window: int) -> Said:
+    """What it says until that window; of opinions that never page nothing."""
+    said = Said()
+    while scorer.until < START + 10 * window:
+        scorer.library.get(store, scorer.due(), 60.0)  # as if there were time
+        found = scorer.advance(store, START + 10 * window)
+        said.scores += [score for score in found.scores if score.detector == BY.detector]
+        said.incidents += found.incidents
+    return said
+
+
+@pytest.mark.parametrize("restart", [900, 1501, SPIKE + 20, SPIKE + 90])
+def test_a_restart_changes_no_bit_of_what_is_said_later(past: Client, library: Library, restart: int) -> None:
+    through = on(begun(past, library, 100), past, SIZE)
+    again = on(begun(past, library, restart, through.open_at(restart)), past, SIZE)
+    assert len(again.scores) > 3 * (SIZE - restart)
+    assert again.after(restart).scores == through.after(restart).scores
+    resolved = [one for one in through.incidents if one.state == "resolved"]
+    assert [one.feature for one in resolved] == ["chat"]
+    if restart < SPIKE:
+        assert again.after(SPIKE) == through.after(SPIKE)
+    else:
+        assert [one for one in again.incidents if one.state == "resolved"] == (resolved if restart < SPIKE + 60 else [])
+
+
+def test_what_comes_late_changes_no_score_and_is_in_every_total(past: Client, library: Library) -> None:
+    before = on(begun(past, library, 1000), past, SIZE)
+    put(past, 1200, {("chat", LOOKED | Bit.REFUSED | Bit.LATE): 150}, "late")
+    put(past, 1900, {("chat", LOOKED | Bit.REFUSED | Bit.LATE | Bit.VERY_LATE): 150}, "very late")
+    assert on(begun(past, library, 1000), past, SIZE) == before
+    total = past.query(
+        "SELECT sum(bad) FROM kpi_windows WHERE kpi = 'refusal_rate' "
+        f"AND window_start = toDateTime({START + 12_000}, 'UTC')"
+    ).result_rows[0][0]
+    assert total >= 150
