@@ -1,5 +1,6 @@
 """All series side by side: scores, what opened and closed, since when, and how much. A pure function of the windows."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -81,6 +82,11 @@ class Bank:
             self._past[kind, :, series] = 0.0
             self._past[kind, places, series] = kept
         self._end = max(self._end, end)
+
+    def cool(self, series: Sequence[int]) -> None:
+        """Know nothing of these series any more, until they adopt another baseline."""
+        self.detector.cool(np.array(series, dtype=np.int64))
+        self._past[:, :, list(series)] = 0.0
 
     def step(self, window: Window) -> Opinion:
         """Score one window, decide, and learn it. Windows must come in the order of time."""

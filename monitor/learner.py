@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
 
 from clickhouse_connect.driver.client import Client
 
@@ -14,15 +15,25 @@ from monitor.store.baselines import Learner, insert_baselines, read_baselines
 
 Baselines = Mapping[str, Baseline]
 """KPI to what was learned of it."""
-_Key = tuple[str, int]
-"""Feature, and the moment in Unix seconds."""
 
 
-def learn_feature(client: Client, by: Learner, feature: str, at: int) -> Baselines:
-    """Learn all KPIs of a feature from what was stored before `at`, and store that. Blocking, a second or so."""
-    [(_, columns)] = read_columns(client, [feature], at - HISTORY, at)
-    learned = dict(zip(SCORED, learn_all(columns, at, by.budget), strict=True))
-    insert_baselines(client, by, feature, at, learned)
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A moment, and where learning begins at the earliest; Unix seconds."""
+
+    at: int
+    first: int
+
+
+_Key = tuple[str, Asked]
+
+
+def learn_feature(client: Client, by: Learner, feature: str, asked: Asked) -> Baselines:
+    """Learn all KPIs of a feature from what was stored before a moment, and store that. Blocking, a second or so."""
+    start = max(asked.at - HISTORY, asked.first)
+    [(_, columns)] = read_columns(client, [feature], start, asked.at)
+    learned = dict(zip(SCORED, learn_all(columns, asked.at, by.budget), strict=True))
+    insert_baselines(client, by, feature, asked.at, learned)
     return learned
 
 
@@ -39,35 +50,33 @@ class Library:
         self._learning: dict[_Key, Future[Baselines]] = {}
         self._client: Client | None = None
 
-    def order(self, feature: str, at: int) -> None:
+    def order(self, feature: str, asked: Asked) -> None:
         """Begin to learn, unless it is being done."""
-        if (feature, at) not in self._learning:
-            self._learning[feature, at] = self._pool.submit(self._learn, feature, at)
+        if (feature, asked) not in self._learning:
+            self._learning[feature, asked] = self._pool.submit(self._learn, feature, asked)
 
-    def get(self, client: Client, moments: Mapping[str, int], seconds: float = 0.0) -> dict[str, Baselines]:
+    def get(self, client: Client, asked: Mapping[str, Asked], seconds: float = 0.0) -> dict[str, Baselines]:
         """What is known of these features at these moments. What was never learned is ordered, and waited for so long.
 
         Blocking. Raises what the learning raised; it may be asked for again.
         """
-        asked = {feature: (feature, at) for feature, at in moments.items()}
-        found = read_baselines(
-            client, self._by, {name: at for name, at in moments.items() if (name, at) not in self._learning}, SCORED
-        )
-        for feature in asked.keys() - found.keys():
-            self.order(feature, moments[feature])
-        ordered = {feature: self._learning[key] for feature, key in asked.items() if key in self._learning}
+        idle = {name: one.at for name, one in asked.items() if (name, one) not in self._learning}
+        found = read_baselines(client, self._by, idle, SCORED)
+        for name in idle.keys() - found.keys():
+            self.order(name, asked[name])
+        ordered = {name: self._learning[name, asked[name]] for name in asked.keys() - found.keys()}
         done, _ = wait(ordered.values(), timeout=seconds)
-        for feature, future in ordered.items():
+        for name, future in ordered.items():
             if future in done:
-                del self._learning[asked[feature]]
-                found[feature] = future.result()
+                del self._learning[name, asked[name]]
+                found[name] = future.result()
         return found
 
     def close(self) -> None:
         """Learn no more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _learn(self, feature: str, at: int) -> Baselines:
+    def _learn(self, feature: str, asked: Asked) -> Baselines:
         if self._client is None:
             self._client = self._connect()
-        return learn_feature(self._client, self._by, feature, at)
+        return learn_feature(self._client, self._by, feature, asked)

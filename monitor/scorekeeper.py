@@ -116,7 +116,7 @@ class Scorekeeper:
         self._clear()  # only now: a page must not end because the store is slow to answer
         for incident in scorer.incidents.open.values():
             self._gauge(incident)
-        known, seconds = len(scorer.learned), monotonic() - began
+        known, seconds = len(scorer.calendar.learned), monotonic() - began
         log.info("scoring %d features, %d with a baseline, after %.1f s", len(scorer.series.features), known, seconds)
         return scorer
 

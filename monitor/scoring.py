@@ -15,16 +15,18 @@ from detectors.backtest import run
 from detectors.bank import Bank
 from detectors.base import Window
 from detectors.mixture import StateSpaceDetector
-from detectors.schedule import HISTORY, LAG, REPLAYED, learned_at, next_moment
+from detectors.schedule import HISTORY, REPLAYED
 from monitor.admission import Admission
+from monitor.calendar import Calendar
 from monitor.columns import SCORED, Expected, MaskCounts, Series, tables, windows
 from monitor.findings import Findings, scores_of
 from monitor.history import expected_when_judged, read_columns
 from monitor.incidents import Incidents, Versions
-from monitor.learner import Baselines, Library
+from monitor.learner import Asked, Baselines, Library
 from monitor.store.baselines import Learner
+from monitor.store.changes import read_new_baselines
 from monitor.store.windows import read_lively, read_mask_counts
-from monitor.windows import WINDOW_SECONDS
+from monitor.windows import WINDOW_SECONDS, window_start
 from schemas.finding import Incident
 
 _BLOCK = 360
@@ -32,6 +34,8 @@ _CELLS = 1_000_000
 """Windows times series that are laid out at once; bounds memory where there are many features."""
 _AT_ONCE = 16
 """Features whose last days are read together."""
+_HEARD_WITHIN = 60
+"""Seconds after a change at which it takes effect here; by then its record has come."""
 
 
 def learner(budget_windows: int) -> Learner:
@@ -59,12 +63,7 @@ class Scorer:
     admission: Admission = field(init=False)
     bank: Bank = field(init=False)
     incidents: Incidents = field(init=False)
-    _first: dict[str, int] = field(default_factory=dict)
-    """Where the first window of each feature starts, as far as HISTORY reaches."""
-    learned: dict[str, int] = field(default_factory=dict)
-    """The moment of each feature's baselines, Unix seconds; features without any are not in it."""
-    _next: dict[str, int] = field(default_factory=dict)
-    """The next moment at which each feature learns."""
+    calendar: Calendar = field(default_factory=Calendar)
     _unsaid: Findings = field(default_factory=Findings)
 
     def __post_init__(self) -> None:
@@ -75,20 +74,20 @@ class Scorer:
     def take_up(self, client: Client, still_open: Sequence[Incident], patience: float) -> Findings:
         """Begin with the features of the last week, as if it had scored them all the time. Blocking.
 
-        Returns the incidents that began or ended while nobody watched.
-        `still_open` are the incidents that the store holds for open. Baselines that must be learned first are
-        waited for at most `patience` seconds; those features are scored as soon as they are known.
+        `still_open` are the incidents that the store holds for open; returned are those that began or ended while
+        nobody watched. Baselines that must be learned first are waited for at most `patience` seconds; their
+        features are scored as soon as they are known.
         """
         ours = [one for one in read_lively(client, self.until - HISTORY, self.until) if self.owns(one.feature)]
-        self._first = {one.feature: one.first for one in ours}
+        self.calendar.first = {one.feature: one.first for one in ours}
         mine = [one for one in still_open if self.owns(one.feature)]
         self.series.add(sorted({one.feature for one in mine}))  # first of all: a flood of names must not end a page
-        self.admission.admit(
-            self.series, [(at, one.feature, one.events) for one in ours for at in (one.first, one.last)]
-        )
+        seen = [(at, one.feature, one.events) for one in ours for at in (one.first, one.last)]
+        self.admission.admit(self.series, seen)
         self._grow()
         self.incidents.hold(mine, self.series)
-        self._adopt(client, self.due(), patience)
+        self._begin_anew(client, self.until)
+        self._adopt(client, self.calendar.due(self.until), patience)
         found, self._unsaid = self._unsaid, Findings()
         return found
 
@@ -97,53 +96,56 @@ class Scorer:
 
         When the store does not answer nothing is lost, and it may be called again.
         """
-        self._adopt(client, self.due(), 0.0)
-        changes = [at + LAG for at in self._next.values() if at + LAG > self.until]
-        stop = min(self.until + _BLOCK * WINDOW_SECONDS, end, *changes)
+        stop = min(self.until + _BLOCK * WINDOW_SECONDS, end)
+        marks = self._begin_anew(client, stop)
+        self._adopt(client, self.calendar.due(self.until), 0.0)
+        stop = min([stop, *marks, *self.calendar.changes(self.until)])
         counts = read_mask_counts(client, self.until, stop)
         found = self._unsaid
         for window in self._windows(counts, client, self.until, stop):
             self._step(window, found)
         self.until, self._unsaid = stop, Findings()
-        for feature, at in self._next.items():
-            if at <= stop:
-                self.library.order(feature, at)
-        return found
-
-    def due(self) -> dict[str, int]:
-        """Features whose newest baseline is not the one they are scored by, and when that was learned."""
-        found = {}
-        for feature, following in self._next.items():
-            if feature not in self.learned or following + LAG <= self.until:
-                at = learned_at(feature, self._first[feature], self.until)
-                if at is not None and at != self.learned.get(feature):
-                    found[feature] = at
+        for feature, at in self.calendar.reached(stop).items():
+            self.library.order(feature, Asked(at, self.calendar.first[feature]))
         return found
 
     def _grow(self) -> None:
         self.bank.grow(len(self.series))
         for feature in self.series.features:
-            if feature not in self._next:
-                first = self._first.setdefault(feature, self.until)
-                self._next[feature] = next_moment(feature, first, self.until - LAG)
+            self.calendar.watch(feature, self.until)
+
+    def _begin_anew(self, client: Client, end: int) -> list[int]:
+        """Forget what was normal before a change that says so. Returns when those before `end` take effect."""
+        coming = []
+        for feature, at in read_new_baselines(client, self.until - HISTORY, end):
+            effect = window_start(at + _HEARD_WITHIN)
+            if effect > self.until:
+                coming.append(effect)
+                continue
+            for name in self.series.features if feature == "" else [feature]:
+                if name in self.series and self.calendar.begin_anew(name, window_start(at), self.until):
+                    rows = self.series.rows(name)
+                    self.bank.cool(rows)
+                    self._unsaid.incidents += self.incidents.reconcile(self.until, rows, self.bank, self.series)
+        return coming
 
     def _adopt(self, client: Client, wanted: dict[str, int], patience: float) -> None:
         """Score these features by the baselines learned at these moments, where those are known."""
-        known = self.library.get(client, wanted, patience) if wanted else {}
+        asked = {name: Asked(at, self.calendar.first[name]) for name, at in wanted.items()}
+        known = self.library.get(client, asked, patience) if asked else {}
         names = sorted(known)
         for begin in range(0, len(names), _AT_ONCE):
-            self._live_through(client, {name: known[name] for name in names[begin : begin + _AT_ONCE]}, wanted)
+            self._live_through(client, {name: known[name] for name in names[begin : begin + _AT_ONCE]}, asked)
         for name in names:
-            self.learned[name] = wanted[name]
-            self._next[name] = next_moment(name, self._first[name], self.until - LAG)
+            self.calendar.adopted(name, wanted[name], self.until)
             rows = self.series.rows(name)
             self._unsaid.incidents += self.incidents.reconcile(self.until, rows, self.bank, self.series)
 
-    def _live_through(self, client: Client, known: dict[str, Baselines], learned: dict[str, int]) -> None:
+    def _live_through(self, client: Client, known: dict[str, Baselines], asked: dict[str, Asked]) -> None:
         """Take features to where their windows have brought them, from REPLAYED before they learned on."""
-        start = min(learned[name] for name in known) - REPLAYED
-        for name, columns in read_columns(client, sorted(known), start, self.until):
-            mine = columns.between(learned[name] - REPLAYED, self.until)
+        starts = {name: max(asked[name].at - REPLAYED, asked[name].first) for name in known}
+        for name, columns in read_columns(client, sorted(known), min(starts.values()), self.until):
+            mine = columns.between(starts[name], self.until)
             for place, (row, kpi) in enumerate(zip(self.series.rows(name), SCORED, strict=True)):
                 baseline, evaluated, bad = known[name][kpi], mine.evaluated[place], mine.bad[place]
                 lived = run(baseline, mine.start, evaluated, bad)
@@ -155,7 +157,7 @@ class Scorer:
         mine = counts.only(np.array([self.owns(name) for name in counts.feature], dtype=np.bool_))
         seen = list(zip(mine.window_start.tolist(), mine.feature, mine.n.tolist(), strict=True))
         for window, feature, _ in seen:
-            self._first.setdefault(feature, window)
+            self.calendar.first.setdefault(feature, window)
         seen += [(window, feature, wanted) for (window, feature), (wanted, _) in expected.items()]
         self.not_scored = self.admission.admit(self.series, seen)
         self._grow()

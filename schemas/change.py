@@ -24,3 +24,5 @@ class Change(Contract):
     """Share of traffic that has it after this step."""
     region: Identifier | None = None
     author_ref: Pseudonym | None = None
+    new_baseline: bool = False
+    """What comes after it is meant to be so: what is normal is learned anew, from then on."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from clickhouse_connect.driver.client import Client
 
-from monitor.learner import Library
+from monitor.learner import Asked, Library
 from monitor.scoring import Scorer, learner
 from monitor.store.windows import insert_cells
 from monitor.windows import DIMENSIONS
@@ -86,7 +86,9 @@ def on(scorer: Scorer, store: Client, window: int) -> Said:
     """What it says until that window; of opinions that never page nothing."""
     said = Said()
     while scorer.until < START + 10 * window:
-        scorer.library.get(store, scorer.due(), 60.0)  # as if there were time
+        calendar = scorer.calendar
+        asked = {name: Asked(at, calendar.first[name]) for name, at in calendar.due(scorer.until).items()}
+        scorer.library.get(store, asked, 60.0)  # as if there were time
         found = scorer.advance(store, START + 10 * window)
         said.scores += [score for score in found.scores if score.detector == BY.detector]
         said.incidents += found.incidents
@@ -117,3 +119,33 @@ def test_what_comes_late_changes_no_score_and_is_in_every_total(past: Client, li
         f"AND window_start = toDateTime({START + 12_000}, 'UTC')"
     ).result_rows[0][0]
     assert total >= 150
+
+
+def mark(store: Client, window: int, feature: str) -> None:
+    ts = datetime.fromtimestamp(START + 10 * window, UTC)
+    names = ["topic", "partition", "offset", "kind", "event_id", "ts", "what", "feature", "new_baseline"]
+    store.insert("changes", [["ai.changes", 0, window, "change", f"c-{window}", ts, "model", feature, True]], names)
+
+
+@pytest.mark.parametrize("feature", ["chat", ""])
+def test_a_change_that_is_meant_ends_the_incident_and_learns_anew(past: Client, library: Library, feature: str) -> None:
+    mark(past, SPIKE + 10, feature)
+    through = on(begun(past, library, 2000), past, SIZE)
+    [ended] = {one.incident_id: one for one in through.incidents}.values()
+    assert (ended.feature, ended.state) == ("chat", "resolved")
+    assert ended.resolved_at == datetime.fromtimestamp(START + 10 * (SPIKE + 16), UTC)
+    states = {
+        (score.window_start.timestamp() - START) // 10: score.state
+        for score in through.scores
+        if (score.feature, score.kpi) == ("chat", "refusal_rate")
+    }
+    assert {states[window] for window in range(SPIKE + 16, SPIKE + 370)} == {"WARMING"}
+    others = {score.state for score in through.after(SPIKE + 20).scores if score.feature == "search"}
+    assert ("WARMING" in others) == (feature == "")
+
+
+def test_a_restart_after_such_a_change_knows_of_it(past: Client, library: Library) -> None:
+    mark(past, 1800, "chat")
+    through = on(begun(past, library, 1000), past, SIZE)
+    for restart in (1803, 1810, 2300):
+        assert on(begun(past, library, restart), past, SIZE).after(restart).scores == through.after(restart).scores
