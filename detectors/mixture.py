@@ -79,6 +79,13 @@ class StateSpaceDetector:
         self._warm[series] = True
         self._scored = None
 
+    def cool(self, series: npt.NDArray[np.int64]) -> None:
+        """Know nothing of these series any more, until they are given another baseline."""
+        self._warm[series] = False
+        self._rows[series] = 0.0
+        self._states[series] = 0.0
+        self._scored = None
+
     def forget(self, series: npt.NDArray[np.int64]) -> None:
         """Start the evidence of these series anew, and end their incidents; baseline and level stay."""
         for one in series:
