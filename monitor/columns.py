@@ -7,14 +7,17 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array
 
+from detectors.arrivals import ARRIVALS, as_rate
 from detectors.base import Bools, Floats, Window
 from monitor.windows import COMPLETENESS_SECONDS, WINDOW_SECONDS
 from schemas.kpis import KPIS, TELEMETRY_COMPLETENESS, counts
+from schemas.outcomes import Bit
 
-SCORED = (*(kpi.name for kpi in KPIS), TELEMETRY_COMPLETENESS)
+SCORED = (*(kpi.name for kpi in KPIS), TELEMETRY_COMPLETENESS, ARRIVALS)
 """KPIs that are scored, in the order of their rows."""
-FLOORS = np.array([*(kpi.coverage_floor for kpi in KPIS), 0.0])
-"""Coverage below which a KPI is unknown, shape (KPIs,); completeness itself is never unknown."""
+_COMPLETENESS, _ARRIVALS = len(KPIS), len(KPIS) + 1
+FLOORS = np.array([*(kpi.coverage_floor for kpi in KPIS), 0.0, 0.0])
+"""Coverage below which a KPI is unknown, shape (KPIs,); what arrived and what is missing is never unknown."""
 
 
 def judged_after(kpi: str) -> int:
@@ -93,8 +96,13 @@ class Tables:
         return found
 
 
-def tables(found: MaskCounts, expected: Expected, start: int, end: int, series: Series) -> Tables:
-    """The windows in [start, end). Features without a row must have been added before."""
+def tables(
+    found: MaskCounts, expected: Expected, start: int, end: int, series: Series, first: Mapping[str, int] | None = None
+) -> Tables:
+    """The windows in [start, end). Features without a row must have been added before.
+
+    `first` says where the first window of a feature starts, Unix seconds: after that, silence is a number of arrivals.
+    """
     steps, features = (end - start) // WINDOW_SECONDS, len(series.features)
     masks, which = np.unique(found.mask, return_inverse=True)
     at = (found.window_start - start) // WINDOW_SECONDS
@@ -108,8 +116,13 @@ def tables(found: MaskCounts, expected: Expected, start: int, end: int, series: 
     for (window, feature), (wanted, arrived) in expected.items():
         step, row = (window - start) // WINDOW_SECONDS, series.index(feature)
         arrived_share[step, row] = min(arrived / wanted, 1.0) if wanted > 0 else 1.0
-        evaluated[step, row, -1] = population[step, row, -1] = wanted
-        bad[step, row, -1] = max(wanted - arrived, 0.0)
+        evaluated[step, row, _COMPLETENESS] = population[step, row, _COMPLETENESS] = wanted
+        bad[step, row, _COMPLETENESS] = max(wanted - arrived, 0.0)
+    began = np.array([start if first is None else first.get(name, start) for name in series.features])
+    silent = start + WINDOW_SECONDS * np.arange(steps)[:, None] < began
+    slots, arrivals = as_rate(np.where(silent, np.nan, bad[:, :, _ARRIVALS]))
+    evaluated[:, :, _ARRIVALS] = population[:, :, _ARRIVALS] = slots
+    bad[:, :, _ARRIVALS] = arrivals
     return Tables(start, evaluated, bad, _coverage(evaluated, population, arrived_share))
 
 
@@ -125,7 +138,7 @@ def windows(found: Tables) -> Iterator[Window]:
 def _coverage(evaluated: Floats, population: Floats, arrived_share: Floats) -> Floats:
     share = np.divide(evaluated, population, out=np.ones_like(evaluated), where=population > 0)
     found: Floats = np.minimum(share, 1.0) * arrived_share[:, :, None]
-    found[:, :, -1] = 1.0  # completeness is measured against what was expected, so it is always known
+    found[:, :, _COMPLETENESS:] = 1.0  # measured against what was expected, so always known
     return found
 
 
@@ -135,4 +148,5 @@ def _truth(masks: npt.NDArray[np.uint64]) -> tuple[Floats, Floats, Floats]:
     for row, mask in enumerate(masks):
         for column, kpi in enumerate(KPIS):
             found[:, row, column] = counts(kpi, int(mask))
+        found[0, row, _ARRIVALS] = int(mask) & (Bit.INTERACTION | Bit.SYNTHETIC) == Bit.INTERACTION
     return found[0], found[1], found[2]

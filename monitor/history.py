@@ -1,6 +1,6 @@
 """Stored windows as the detectors' columns, the same when they have just closed and a year later."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from clickhouse_connect.driver.client import Client
@@ -12,14 +12,20 @@ from monitor.store.windows import read_mask_counts
 from monitor.windows import COMPLETENESS_SECONDS, WINDOW_SECONDS
 
 
-def read_columns(client: Client, features: Sequence[str], start: int, end: int) -> Iterator[tuple[str, Columns]]:
-    """Each of these features with its windows in [start, end), Unix seconds; a series for each of SCORED. Blocking."""
+def read_columns(
+    client: Client, features: Sequence[str], start: int, end: int, first: Mapping[str, int] | None = None
+) -> Iterator[tuple[str, Columns]]:
+    """Each of these features with its windows in [start, end), Unix seconds; a series for each of SCORED. Blocking.
+
+    `first` says where a feature begins; without it, with its first window in there.
+    """
     counts = read_mask_counts(client, start, end, features)
     expected = expected_when_judged(client, start, end, features)
     names = np.array(counts.feature)
     for feature in features:
-        mine = {key: value for key, value in expected.items() if key[1] == feature}
-        yield feature, as_columns(tables(counts.only(names == feature), mine, start, end, Series([feature])))
+        mine, own = counts.only(names == feature), {key: value for key, value in expected.items() if key[1] == feature}
+        begins = int(mine.window_start.min(initial=end)) if first is None else first[feature]
+        yield feature, as_columns(tables(mine, own, start, end, Series([feature]), {feature: begins}))
 
 
 def as_columns(found: Tables) -> Columns:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from detectors.arrivals import ARRIVALS
 from detectors.bank import Bank, Opinion
 from monitor.columns import SCORED, Series, judged_after
 from monitor.windows import WINDOW_SECONDS
-from schemas.finding import Incident
+from schemas.finding import Incident, IncidentSeverity
 from schemas.kpis import CATALOGUE
 
 REFRESH_WINDOWS = 6
@@ -67,14 +68,14 @@ class Incidents:
 
     def _begun(self, row: int, end: int, bank: Bank, series: Series) -> Incident:
         feature, kpi = series.name(row)
-        known = CATALOGUE.get(kpi)
+        rises = bank.detector.incident(row)[1]
         self.open[row] = Incident(
             incident_id=self._id(feature, kpi, end - WINDOW_SECONDS),
             feature=feature,
             kpi=kpi,
             state="open",
-            severity="warning" if known is None else known.severity,
-            direction="up" if bank.detector.incident(row)[1] else "down",
+            severity=_severity(kpi, rises),
+            direction="up" if rises else "down",
             detected_at=_time(end),
             detector=self._versions.detector,
             policy_version=self._versions.policy,
@@ -103,6 +104,13 @@ def _measured(row: int, bank: Bank, series: Series) -> dict[str, Any]:
         "log_e": bank.detector.incident(row)[0],
         "coverage": float(bank.coverage[row]),
     }
+
+
+def _severity(kpi: str, rises: bool) -> IncidentSeverity:
+    if kpi == ARRIVALS and rises:
+        return "info"  # more traffic is no harm; less may be an outage
+    known = CATALOGUE.get(kpi)
+    return "warning" if known is None else known.severity
 
 
 def wilson(bad: int, evaluated: int) -> tuple[float, float]:

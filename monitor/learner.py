@@ -31,7 +31,7 @@ _Key = tuple[str, Asked]
 def learn_feature(client: Client, by: Learner, feature: str, asked: Asked) -> Baselines:
     """Learn all KPIs of a feature from what was stored before a moment, and store that. Blocking, a second or so."""
     start = max(asked.at - HISTORY, asked.first)
-    [(_, columns)] = read_columns(client, [feature], start, asked.at)
+    [(_, columns)] = read_columns(client, [feature], start, asked.at, {feature: asked.first})
     learned = dict(zip(SCORED, learn_all(columns, asked.at, by.budget), strict=True))
     insert_baselines(client, by, feature, asked.at, learned)
     return learned

@@ -144,7 +144,7 @@ class Scorer:
     def _live_through(self, client: Client, known: dict[str, Baselines], asked: dict[str, Asked]) -> None:
         """Take features to where their windows have brought them, from REPLAYED before they learned on."""
         starts = {name: max(asked[name].at - REPLAYED, asked[name].first) for name in known}
-        for name, columns in read_columns(client, sorted(known), min(starts.values()), self.until):
+        for name, columns in read_columns(client, sorted(known), min(starts.values()), self.until, self.calendar.first):
             mine = columns.between(starts[name], self.until)
             for place, (row, kpi) in enumerate(zip(self.series.rows(name), SCORED, strict=True)):
                 baseline, evaluated, bad = known[name][kpi], mine.evaluated[place], mine.bad[place]
@@ -172,7 +172,7 @@ class Scorer:
             last = min(first + step, stop)
             part = counts.only((counts.window_start >= first) & (counts.window_start < last))
             inside = {key: value for key, value in expected.items() if first <= key[0] < last}
-            yield from windows(tables(part, inside, first, last, self.series))
+            yield from windows(tables(part, inside, first, last, self.series, self.calendar.first))
 
     def _step(self, window: Window, found: Findings) -> None:
         opinion = self.bank.step(window)

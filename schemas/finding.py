@@ -9,6 +9,7 @@ from schemas.base import Contract, Count, Identifier, Name, Ratio, UtcTime
 State = Literal["OK", "WARMING", "UNKNOWN", "WARN", "ALARM"]
 STATES: tuple[State, ...] = ("OK", "WARMING", "UNKNOWN", "WARN", "ALARM")
 Direction = Literal["up", "down"]
+IncidentSeverity = Literal["critical", "warning", "info"]
 IncidentState = Literal["open", "acknowledged", "mitigated", "resolved"]
 
 
@@ -39,7 +40,7 @@ class Incident(Contract):
     feature: Name
     kpi: Name
     state: IncidentState
-    severity: Literal["critical", "warning", "info"]
+    severity: IncidentSeverity
     direction: Direction
     onset: UtcTime
     """Estimated start of the first bad window, not the moment of detection."""

@@ -6,6 +6,8 @@ from schemas.outcomes import Bit
 REFUSAL = SCORED.index("refusal_rate")
 UNGROUNDED = SCORED.index("ungrounded_rate")
 COMPLETENESS = SCORED.index("telemetry_completeness")
+ARRIVALS = SCORED.index("arrivals")
+RATES = [row for row in range(2 * len(SCORED)) if row % len(SCORED) != ARRIVALS]
 
 
 def counts(*rows: tuple[int, str, int, int]) -> MaskCounts:
@@ -30,7 +32,7 @@ def test_masks_become_triples_per_window_and_feature() -> None:
     row = len(SCORED) + REFUSAL
     assert (second.evaluated[row], second.bad[row], second.coverage[row]) == (5, 0, 0.5)
     assert third.start == 120
-    assert not third.evaluated.any()
+    assert not third.evaluated[RATES].any()
     assert series.name(row) == ("b", "refusal_rate")
 
 
@@ -38,7 +40,8 @@ def test_synthetic_events_count_for_nothing() -> None:
     series = Series()
     series.add(["a"])
     [window] = windows(tables(counts((100, "a", Bit.INTERACTION | Bit.SYNTHETIC, 9)), {}, 100, 110, series))
-    assert not window.evaluated.any()
+    assert not window.evaluated[: COMPLETENESS + 1].any()
+    assert window.bad[ARRIVALS] == 0
 
 
 def test_lost_telemetry_lowers_the_coverage_of_everything_and_is_bad_itself() -> None:
@@ -59,3 +62,12 @@ def test_what_nobody_evaluated_is_unknown_and_what_nobody_expected_is_not() -> N
     assert unchecked.coverage[UNGROUNDED] == 0.0
     [irrelevant] = windows(tables(counts((100, "a", Bit.INTERACTION, 4)), {}, 100, 110, series))
     assert irrelevant.coverage[UNGROUNDED] == 1.0
+
+
+def test_silence_is_a_number_of_arrivals_once_a_feature_has_begun() -> None:
+    found = counts((110, "a", Bit.INTERACTION, 4))
+    before, busy, silent = windows(tables(found, {}, 100, 130, Series(["a"]), {"a": 110}))
+    assert before.evaluated[ARRIVALS] == 0
+    assert (busy.bad[ARRIVALS], silent.bad[ARRIVALS]) == (4, 0)
+    assert busy.evaluated[ARRIVALS] == silent.evaluated[ARRIVALS] > 0
+    assert silent.coverage[ARRIVALS] == 1.0
