@@ -30,8 +30,12 @@ class _Commands(click.Group):
 
 
 _LAZY = {
+    "backtest": "monitor.backtest.command:backtest_command",
     "demo": "monitor.demo.command:demo_command",
+    "explain": "monitor.backtest.explain_command:explain_command",
+    "normal": "monitor.normal:normal_command",
     "pagerduty-receiver": "monitor.pagerduty:receiver_command",
+    "policy": "monitor.backtest.policy_command:policy_group",
     "replay": "monitor.replay.run:replay_command",
     "simulate": "monitor.simulator.run:simulate_command",
     "sql": "monitor.sql:sql_command",

@@ -1,0 +1,79 @@
+"""`vigil backtest`: what a policy would have paged."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from monitor.backtest.history import Source
+from monitor.backtest.options import FILE, opened, policy_of, span_of, with_span
+from monitor.backtest.page import line
+from monitor.backtest.running import run_policy
+from monitor.backtest.scoring import Outcome
+from monitor.backtest.summary import Setting, as_json, as_text
+from monitor.clock import monotonic
+from monitor.errors import UserError
+from monitor.policy import Policy
+from monitor.progress import Progress
+
+_HELP = """What would have paged? Windows of a CSV or Parquet FILE, or of the store.
+
+\b
+  vigil backtest windows.csv --window 10s --budget 1/week --out pages.ndjson
+  vigil backtest --from 2026-11-01T00:00Z --to 2026-11-15T00:00Z --policy policy.yaml
+
+FILE has the columns ts (start of the window: ISO 8601 or Unix seconds), feature, kpi, evaluated and bad,
+and maybe expected and stratum; or ts, feature and value. Each page is a line of JSON. The budget is false
+pages of one series, which is one KPI of one feature. docs/backtest.md has the rest.
+"""
+
+
+@click.command("backtest", help=_HELP)
+@click.argument("file", type=FILE, required=False)
+@with_span
+@click.option("--budget", metavar="PAGES/TIME", help="False pages of a series: 1/week (default), 2/day, 1/1000 weeks.")
+@click.option("--policy", "policy_path", type=FILE, help="YAML file with budgets, directions and silent KPIs.")
+@click.option("--out", type=FILE, help="Write the pages here instead of to standard output.")
+@click.option("--json", "as_json_too", is_flag=True, help="Print the summary as JSON, the last line on stdout.")
+def backtest_command(
+    file: Path | None, budget: str | None, policy_path: Path | None, out: Path | None, as_json_too: bool, **given: Any
+) -> None:
+    """Read, score, report."""
+    span, policy = span_of(file, given), policy_of(policy_path, budget)
+    started = monotonic()
+    with opened(span) as source:
+        read = monotonic()
+        found = score(source, policy, span.start or 0)
+        setting = Setting(source.name, policy.version, source.seconds, [*source.notes, *unused(policy, found)])
+    summary = as_json(setting, found, monotonic() - read) | {"seconds": round(monotonic() - started, 2)}
+    write_lines((line(page) for page in found.pages), out)
+    click.echo(as_text(summary, found), err=True)
+    if as_json_too:
+        click.echo(json.dumps(summary))
+
+
+def score(source: Source, policy: Policy, begin: int) -> Outcome:
+    """Run a policy over a source with a progress line. Raises UserError."""
+    total = sum(task.series * task.windows for task in source.tasks)
+    with Progress("windows scored", total) as progress:
+        return run_policy(source, policy, begin, progress.add)
+
+
+def unused(policy: Policy, found: Outcome) -> list[str]:
+    """What the policy says of KPIs that were not there: a typing error would silence nothing."""
+    there = found.watched.keys() | {kpi for _, kpi in found.cold}
+    return [f"the policy names {kpi!r}, which is not there" for kpi in policy.kpis if kpi not in there]
+
+
+def write_lines(lines: Iterable[str], out: Path | None) -> None:
+    """Lines into a file, or to standard output. Raises UserError."""
+    text = "".join(f"{one}\n" for one in lines)
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    try:
+        out.write_text(text, "utf-8")
+    except OSError as error:
+        raise UserError(f"cannot write {out} ({error.strerror})") from error

@@ -1,0 +1,88 @@
+"""What a backtest runs on: the windows of one feature, or one series of values."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from detectors.base import Floats
+
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Strata:
+    """The same counts by stratum: parallel columns of shape (cells,). `stratum` is an index into `names`."""
+
+    names: tuple[str, ...]
+    stratum: Integers
+    kpi: Integers
+    window: Integers
+    evaluated: Floats
+    bad: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """Windows of `seconds` of one feature from a Unix time on, summed over strata.
+
+    `evaluated`, `bad` and `coverage` have shape (kpis, windows); `floors`, below which a window is unknown, (kpis,).
+    `strata` is None where nothing was said of them. What a KPI says of a window was known `behind` seconds later than
+    that of the others, and stands that much later in its row. At the Unix times `anew` normal is learned anew.
+    """
+
+    feature: str
+    kpis: tuple[str, ...]
+    start: int
+    seconds: int
+    evaluated: Floats
+    bad: Floats
+    coverage: Floats
+    floors: Floats
+    strata: Strata | None = None
+    behind: tuple[int, ...] = ()
+    anew: tuple[int, ...] = ()
+
+    def true_start(self, kpi: int, window: int) -> int:
+        """Unix time at which this window of this KPI begins."""
+        return self.start + window * self.seconds - (self.behind[kpi] if self.behind else 0)
+
+    def known(self, floor: float | None) -> tuple[Floats, Floats]:
+        """Evaluated and bad, 0 where the window is unknown: below `floor`, or without one below the KPI's own."""
+        floors = self.floors[:, None] if floor is None else floor
+        keep = self.coverage >= floors
+        return np.where(keep, self.evaluated, 0.0), np.where(keep, self.bad, 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """Numbers of one series, shape (times,), in order of time; NaN where there is none."""
+
+    feature: str
+    kpi: str
+    seconds: int
+    times: Integers
+    values: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One part of the work: a feature with its KPIs, or one series of values; `windows` times `series` of it."""
+
+    feature: str
+    series: int
+    windows: int
+
+
+class Source(Protocol):
+    """Where histories come from. `task` may be read from several threads at once."""
+
+    name: str
+    seconds: int
+    tasks: Sequence[Task]
+    notes: list[str]
+
+    def read(self, task: Task) -> History | list[Values]:
+        """The history of a task. Blocking."""

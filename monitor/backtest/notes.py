@@ -1,0 +1,16 @@
+"""What a window's length makes of the detector's assumptions, said before anybody wonders why nothing pages."""
+
+from collections.abc import Iterator
+
+from detectors.learning import MIN_WINDOWS
+from detectors.schedule import HISTORY
+
+
+def about_windows(seconds: int) -> Iterator[str]:
+    """What to say of windows of so many seconds."""
+    most = HISTORY // seconds
+    if most < MIN_WINDOWS:
+        yield (
+            f"windows of {seconds:,} s are too long: a baseline needs {MIN_WINDOWS} windows "
+            f"within {HISTORY // 86_400} days, and there are {most} at most; all series stay WARMING and nothing pages"
+        )

@@ -1,0 +1,106 @@
+"""The same on windows of a store: what the scorer would have read, and what it would have paged."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from clickhouse_connect.driver.client import Client
+
+from monitor.backtest import options
+from monitor.backtest.history import History
+from monitor.backtest.moments import rfc3339
+from monitor.backtest.scoring import score_history
+from monitor.backtest.stored import EARLIER, StoredSource
+from monitor.cli import main
+from monitor.columns import SCORED
+from monitor.errors import UserError
+from monitor.history import read_columns
+from monitor.policy import Policy
+from monitor.store.windows import insert_cells
+from monitor.windows import DIMENSIONS
+from schemas.outcomes import Bit
+
+START = int(datetime(2026, 11, 18, tzinfo=UTC).timestamp())
+SIZE, SPIKE = 3000, 2400
+LOOKED = int(Bit.INTERACTION | Bit.REFUSAL_EVALUATED)
+
+
+@pytest.fixture(name="past")
+def _past(store: Client) -> Client:
+    chance = np.random.default_rng(8)
+    columns: dict[str, list[Any]] = {name: [] for name in ("window_start", *DIMENSIONS, "mask", "n", "weight")}
+    for window in range(SIZE):
+        for feature, mean in (("chat", 200), ("search", 30)):
+            n = int(chance.poisson(mean))
+            ratio = 4 if feature == "chat" and SPIKE <= window < SPIKE + 60 else 1
+            bad = int(chance.binomial(n, 0.04 * ratio))
+            for mask, count in ((LOOKED, n - bad), (LOOKED | int(Bit.REFUSED), bad)):
+                said = {
+                    "window_start": START + 10 * window,
+                    "feature": feature,
+                    "mask": mask,
+                    "n": count,
+                    "weight": count,
+                }
+                for name, column in columns.items():
+                    column.append(said.get(name, ""))
+    insert_cells(store, "test", columns, "test", "backtest")
+    return store
+
+
+def test_a_history_is_what_the_scorer_reads_a_day_at_a_time(past: Client) -> None:
+    end = START + SIZE * 10
+    source = StoredSource(past, START, end)
+    assert [task.feature for task in source.tasks] == ["chat", "search"]
+    found = source.read(source.tasks[0])
+    [(_, columns)] = read_columns(past, ["chat"], START, end)
+    row = np.flatnonzero((columns.evaluated > 0).any(axis=1))
+    assert (found.start, found.kpis) == (START, tuple(SCORED[kpi] for kpi in row))
+    assert "refusal_rate" in found.kpis
+    assert (found.evaluated == columns.evaluated[row]).all()
+    assert (found.bad == columns.bad[row]).all()
+
+
+def test_windows_before_the_span_are_learned_from_and_not_scored(past: Client) -> None:
+    begin = START + 2000 * 10
+    source = StoredSource(past, begin, START + SIZE * 10, ["chat"])
+    found = source.read(source.tasks[0])
+    assert found.start == START > begin - EARLIER
+    told = score_history(found, Policy(version="t"), begin)
+    assert told.watched["refusal_rate"] == 1000 * 10
+    [page] = told.pages
+    assert 0 <= page.detected_at - (START + SPIKE * 10) <= 60
+    assert abs(page.onset - (START + SPIKE * 10)) <= 10
+
+
+def test_what_the_store_does_not_have_is_a_user_error(past: Client) -> None:
+    with pytest.raises(UserError, match="no windows of nobody"):
+        StoredSource(past, START, START + 1000, ["nobody"])
+    with pytest.raises(UserError, match="look at --from and --to"):
+        StoredSource(past, START - 90 * 86_400, START - 80 * 86_400)
+
+
+def test_completeness_is_told_by_the_window_it_is_about(store: Client) -> None:
+    one = History("chat", ("telemetry_completeness",), START, 10, *(np.ones((1, 5)),) * 3, np.zeros(1), behind=(20,))
+    assert one.true_start(0, 4) == START + 20
+
+
+def test_the_commands_read_the_store(past: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    @contextmanager
+    def kept(client: Client) -> Iterator[Client]:
+        yield client
+
+    monkeypatch.setattr(options, "reader", lambda dsn: kept(past))
+    span = ["--from", rfc3339(START + 2000 * 10), "--to", rfc3339(START + SIZE * 10)]
+    done = CliRunner().invoke(main, ["backtest", *span, "--feature", "chat", "--json"], catch_exceptions=False)
+    page, summary = (json.loads(line) for line in done.stdout.splitlines())
+    assert (page["feature"], page["kpi"], summary["source"]) == ("chat", "refusal_rate", "store")
+    asked = ["explain", "chat", "refusal_rate", "--at", page["detected_at"], "--before", "1h", "--after", "10m"]
+    done = CliRunner().invoke(main, asked, catch_exceptions=False)
+    assert done.exit_code == 0, done.output
+    assert "P" in done.stdout.splitlines()[-2] + done.stdout.splitlines()[-3]
