@@ -11,9 +11,11 @@ from benchmarks.common import ROOT, about, finish, guarded, is_quick, say
 from benchmarks.detection.bench import Bench
 from benchmarks.detection.cloud import cloud_goal
 from benchmarks.detection.curve import curve
+from benchmarks.detection.fleet import fleet_goal
 from benchmarks.detection.goals import g1, g2_g3
 from benchmarks.detection.goals_noise import g4
 from benchmarks.detection.goals_slow import g5, g6
+from benchmarks.detection.mix_shift import mix_goal
 from benchmarks.detection.nab import nab_goal
 from benchmarks.detection.plan import FULL, QUICK
 from benchmarks.detection.pool import WORKERS, Workers
@@ -42,8 +44,10 @@ PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "g4": lambda bench: {"g4": g4(bench)},
     "g5": lambda bench: {"g5": g5(bench)},
     "g6": lambda bench: {"g6": g6(bench)},
+    "g7": lambda bench: {"g7": fleet_goal(bench)},
     "g8": lambda _: {"g8": nab_goal(DATA)},
     "g9": lambda _: {"g9": cloud_goal(DATA)},
+    "g11": lambda bench: {"g11": mix_goal(bench)},
     "curve": lambda bench: {"curve": curve(bench)},
     "peers": lambda bench: {"peers": peers(bench)},
 }

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from benchmarks.detection.settings import SETTINGS
-from benchmarks.detection.worlds import CELLS, DOUBLED, DROPS, MIDDLE, STEPS, Cell, Change
+from benchmarks.detection.worlds import CELLS, DAY, DOUBLED, DROPS, MIDDLE, STEPS, Cell, Change
 
 HEADLINE = (STEPS[0], STEPS[1], STEPS[3])
 """The changes of the published grid; the others are reported beside it."""
@@ -33,6 +33,13 @@ class Plan:
     ramp_repeats: int = 4
     loss_series: int = 45
     loss_repeats: int = 10
+    mix_series: int = 40
+    mix_repeats: int = 4
+    fleets: int = 4
+    fleet_series: int = 1000
+    fleet_changed: int = 20
+    fleet_repeats: int = 30
+    fleet_null_windows: int = 4 * DAY
     peer_cells: tuple[Cell, ...] = CELLS
     peer_weeks: int = 12
     peer_changes: int = 48
@@ -57,6 +64,13 @@ QUICK = Plan(
     ramp_repeats=2,
     loss_series=3,
     loss_repeats=3,
+    mix_series=2,
+    mix_repeats=2,
+    fleets=1,
+    fleet_series=40,
+    fleet_changed=4,
+    fleet_repeats=3,
+    fleet_null_windows=DAY // 4,
     peer_cells=(MIDDLE,),
     peer_weeks=1,
     peer_changes=3,
