@@ -11,7 +11,7 @@ from detectors.baseline import Baseline, baseline_of, cold, decided
 from detectors.floor import own_floor
 from detectors.masks import blocks_mask, path_mask
 from detectors.noise import History, Noise, fit_noise
-from detectors.overshoot import weights
+from detectors.overshoot import UP_SHARE, weights
 from detectors.season import DAY, Season, fit_season, mixed_rates, seasonal_rates
 
 __all__ = ["Baseline", "learn"]
@@ -38,12 +38,15 @@ def learn(  # noqa: PLR0913  columns, and how to take them
     seconds: int = 10,
     group: Baseline | None = None,
     mix: Floats | None = None,
+    up_share: float = UP_SHARE,
 ) -> Baseline:
     """Learn columns of shape (windows,) from a Unix time on; windows that are unknown have nothing evaluated.
 
     `budget` is in windows per false page. Where there is less than a day, the shape of the day is that of `group`,
     if there is one and the same kind of events is watched. `mix`, shape (windows,), is by what the mix of strata
     multiplied the odds of a bad event in each window, 1 everywhere without it: the baseline is then that of mix 1.
+    `up_share` is what rises of the bad rate have of the budget, the rest being for drops: 1 watches for rises alone,
+    0 for drops.
     """
     n = np.asarray(evaluated, dtype=np.float64)
     if int((n > 0.0).sum()) < MIN_WINDOWS or float(n.sum()) < MIN_EVENTS:
@@ -52,15 +55,16 @@ def learn(  # noqa: PLR0913  columns, and how to take them
     k: Floats = np.clip(np.asarray(n - bad if complement else bad, dtype=np.float64), 0.0, n)
     tilt = np.ones(len(n)) if mix is None else 1.0 / mix if complement else mix
     leaning = group.season if group is not None and group.warm and group.complement == complement else None
+    share = 1.0 - up_share if complement else up_share
     season, mask = _season(start, seconds, n, k, leaning, tilt)
-    baseline, path = _learned(start, n, k, season, mask, budget, seconds, tilt)
+    baseline, path = _learned(start, n, k, season, mask, budget, seconds, tilt, share)
     high = _INCIDENT * baseline.threshold
     if (path > high).any():
         again = path_mask(mask, path, high, seconds)
         if not (again == mask).all() and not again.all():
             mask = again
             season = _fitted(start, seconds, n, k, mask, leaning, tilt)
-            baseline, path = _learned(start, n, k, season, mask, budget, seconds, tilt)
+            baseline, path = _learned(start, n, k, season, mask, budget, seconds, tilt, share)
     floor = own_floor(path, baseline.threshold, budget)
     return decided(baseline, max(baseline.threshold, floor), complement)
 
@@ -93,7 +97,15 @@ def _fitted(  # noqa: PLR0913  the parts of a history
 
 
 def _learned(  # noqa: PLR0913  the parts of a history
-    start: int, n: Floats, k: Floats, season: Season, mask: Bools, budget: float, seconds: int, mix: Floats
+    start: int,
+    n: Floats,
+    k: Floats,
+    season: Season,
+    mask: Bools,
+    budget: float,
+    seconds: int,
+    mix: Floats,
+    up_share: float,
 ) -> tuple[Baseline, Floats]:
     """A baseline without its floor, and the statistic's path over the history, 0 where that is left out."""
     rates = mixed_rates(seasonal_rates(season.coefficients, start, seconds, len(n)), mix)
@@ -101,7 +113,7 @@ def _learned(  # noqa: PLR0913  the parts of a history
     noise = _humble(noise, float(k[mask].sum()), season, seconds)
     mean_evaluated = float(n[n > 0.0].mean())
     threshold = math.log(budget * _share(n, seconds)) + _margin(noise, float(k.sum()))
-    shares = weights(float(rates.mean()), mean_evaluated, noise)
+    shares = weights(float(rates.mean()), mean_evaluated, noise, up_share)
     baseline = baseline_of(season, noise, shares, threshold, len(n), seconds)
     path = statistic(baseline, start, np.where(mask, n, 0.0), np.where(mask, k, 0.0), mix)
     return baseline, np.where(mask, path, 0.0)

@@ -24,7 +24,7 @@ _COLUMNS = 6
 class StateSpaceDetector:
     """A `Detector` that also says what opened and closed. A series is cold until it is given a warm baseline."""
 
-    name = "state-space-1"
+    name = "state-space-2"
 
     def __init__(self, series: int = 0, seconds: int = 10) -> None:
         self.seconds = seconds
@@ -142,6 +142,7 @@ class StateSpaceDetector:
     def _usable(self, window: Window) -> tuple[Floats, Floats, Floats]:
         """Evaluated, bad and mix, shape (series,); nothing is evaluated where the window is unknown."""
         usable = (window.coverage >= window.floor) & (window.evaluated > 0.0)
+        usable &= np.isfinite(window.evaluated) & np.isfinite(window.bad)
         evaluated = np.where(usable, window.evaluated, 0.0)
         bad = np.where(usable, np.clip(window.bad, 0.0, evaluated), 0.0)
         return evaluated, bad, np.ones(len(self._warm)) if window.mix is None else window.mix

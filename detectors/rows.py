@@ -6,15 +6,15 @@ backtest and one among many in a worker must be the same thing.
 
 import numpy as np
 
-_UP, _UP_ABSORBED = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0), (1.5, 2.0, 3.0)
-_DOWN, _DOWN_ABSORBED = (0.7, 0.5, 0.2, 0.05), (0.7, 0.5, 0.3)
+_UP, _UP_ABSORBED = (1.05, 1.1, 1.25, 1.5, 2.0, 3.0, 5.0, 10.0), (1.5, 2.0, 3.0)
+_DOWN, _DOWN_ABSORBED = (0.95, 0.9, 0.7, 0.5, 0.2, 0.05), (0.7, 0.5, 0.3)
 RATIOS = np.array([*_UP, *_UP_ABSORBED, *_DOWN, *_DOWN_ABSORBED])
 """The hypotheses: by what the rate is multiplied."""
-ABSORBED = np.array([0.0] * 6 + [1.0] * 3 + [0.0] * 4 + [1.0] * 3)
+ABSORBED = np.array([0.0] * len(_UP) + [1.0] * len(_UP_ABSORBED) + [0.0] * len(_DOWN) + [1.0] * len(_DOWN_ABSORBED))
 """1 where the rate does not jump: it goes on from where it is, and only what it returns to has moved."""
-UPWARD = 9
+UPWARD = len(_UP) + len(_UP_ABSORBED)
 """Hypotheses before this index are rises, the others drops."""
-HYPOTHESES = 16
+HYPOTHESES = len(RATIOS)
 
 # A row of parameters, shape (PARAMETERS,): what was learned.
 VARIANCE = 0  # of the level's fast part, when nothing is known of it; 0 where the level does not move
@@ -45,4 +45,7 @@ BACK_R = EVIDENCE + 1  # Shiryaev-Roberts statistic of being back to normal
 BACK = BACK_R + 1  # belief about the level, were it back to normal
 SHARES = BACK + BELIEF  # one a hypothesis: its R while nothing is open, its share of the posterior while an incident is
 LEVELS = SHARES + HYPOTHESES  # one belief a hypothesis
-STATE = LEVELS + HYPOTHESES * BELIEF
+PAGES = LEVELS + HYPOTHESES * BELIEF  # incidents that ended, half forgotten in five days; see guard.py
+EXCESS = PAGES + 1  # by how much they passed the threshold, forgotten likewise
+HIGHEST = EXCESS + 1  # while an incident is open: the highest its evidence was
+STATE = HIGHEST + 1

@@ -12,6 +12,7 @@ from detectors.base import Floats
 from detectors.belief import let_pass, merge, start_belief, take
 from detectors.betabinomial import MAX_RATE, log_density
 from detectors.compiled import compiled
+from detectors.guard import forget_pages, guard, remember_evidence, remember_page
 from detectors.level import predict_level, start_level, take_level
 from detectors.rows import (
     ABSORBED,
@@ -19,6 +20,7 @@ from detectors.rows import (
     BACK_R,
     BELIEF,
     EVIDENCE,
+    FAST_SLOW,
     HYPOTHESES,
     JUMP_ODDS,
     JUMPED,
@@ -28,6 +30,9 @@ from detectors.rows import (
     RATIOS,
     RHO,
     SHARES,
+    SLOW,
+    SLOW_SLOW,
+    SLOW_VARIANCE,
     THRESHOLD,
     UPWARD,
     VARIANCE,
@@ -35,10 +40,12 @@ from detectors.rows import (
 )
 
 NOTHING, OPENED, CLOSED = 0, 1, 2
-CLOSE_AT = math.log(8640.0)
-"""Evidence for normality that closes an incident: one false closing per incident-day, if the incident is real."""
-_FORGOTTEN = 1e-3
+CLOSE_AT = math.log(60_480.0)
+"""Evidence for normality that closes an incident: one false closing per incident-week, if the incident is real."""
+_FORGOTTEN = 1e-4
 """Share of the posterior that goes back to all hypotheses in a window, so that a changing incident is followed."""
+_OWN_SPREAD, _MAX_SPREAD = 0.3, 0.1
+"""How far an incident's level may lie around its hypothesis: a share of the distance to normal, and a logarithm."""
 _MAX_GAIN = 60.0
 _MAX_R = 1e80
 _MAX_EVIDENCE = 200.0
@@ -83,18 +90,40 @@ def _watch(state: Floats, parameters: Floats, rate: float, evaluated: float, bad
         predict_level(state, parameters)
     if evaluated > 0.0:
         _take_evidence(state, parameters, rate, evaluated, bad)
+        forget_pages(state)
     up, down = _sides(state, parameters)
-    statistic = math.log(up + down + _TINY)
+    statistic = math.log(up + down + _TINY) - guard(state)
     if statistic <= parameters[THRESHOLD]:
         return statistic, up >= down, NOTHING
     state[OPEN] = 1.0
     state[EVIDENCE] = min(statistic, _MAX_EVIDENCE)
+    remember_evidence(state)
     state[BACK_R] = 0.0
     state[JUMP_ODDS] = 0.0
     start_belief(state, BACK, parameters)
     for j in range(HYPOTHESES):
         state[SHARES + j] *= parameters[WEIGHTS + j] / (up + down)
+        _free_level(state, parameters, j)
     return statistic, up >= down, OPENED
+
+
+@compiled
+def _free_level(state: Floats, parameters: Floats, j: int) -> None:
+    """An incident seldom has the size of a hypothesis: from its opening on the level is learned around it.
+
+    A size between two would else look normal to the wrong one of them, now and then for long enough to close.
+    """
+    at = LEVELS + j * BELIEF
+    if parameters[VARIANCE] == 0.0:
+        start_belief(state, at, parameters)
+    state[at + SLOW_SLOW] += _own_variance(j)
+
+
+@compiled
+def _own_variance(j: int) -> float:
+    """Of an incident's level around hypothesis j."""
+    spread = min(abs(math.log(RATIOS[j])) * _OWN_SPREAD, _MAX_SPREAD)
+    return spread * spread
 
 
 @compiled
@@ -135,7 +164,7 @@ def _predict_hypotheses(state: Floats, parameters: Floats, rate: float) -> None:
 def _take_hypothesis(state: Floats, parameters: Floats, j: int, rate: float, evaluated: float, bad: float) -> float:
     """Logarithm of the window's density under hypothesis j before it was known; then its level takes it in."""
     usual = min(rate * RATIOS[j], MAX_RATE)
-    if parameters[VARIANCE] == 0.0:
+    if parameters[VARIANCE] == 0.0 and state[OPEN] == 0.0:
         return log_density(bad, evaluated, usual, parameters[RHO])
     return take(state, LEVELS + j * BELIEF, usual, evaluated, bad, parameters[RHO])
 
@@ -155,13 +184,16 @@ def _follow(state: Floats, parameters: Floats, rate: float, evaluated: float, ba
         _predict_followed(state, parameters)
     if evaluated <= 0.0:
         return state[EVIDENCE], rises, NOTHING
+    forget_pages(state)
     log_incident = _take_incident(state, parameters, rate, evaluated, bad)
     log_back = take(state, BACK, rate, evaluated, bad, parameters[RHO])
     gain = log_back - log_incident
     state[BACK_R] = min((1.0 + state[BACK_R]) * math.exp(min(gain, _MAX_GAIN)), _MAX_R)
     state[EVIDENCE] = min(max(state[EVIDENCE] - gain, 0.0), _MAX_EVIDENCE)
+    remember_evidence(state)
     if math.log(state[BACK_R] + _TINY) <= CLOSE_AT:
         return state[EVIDENCE], rises, NOTHING
+    remember_page(state, parameters)
     forget_evidence(state)
     state[JUMP_ODDS] = 0.0
     for i in range(BELIEF):
@@ -203,13 +235,20 @@ def _take_incident(state: Floats, parameters: Floats, rate: float, evaluated: fl
 
 @compiled
 def _mix_shares(state: Floats, parameters: Floats) -> None:
-    """A little of the posterior goes back to all hypotheses, and it adds up to 1."""
-    alive = 0
+    """A little of the posterior goes back to all hypotheses by their weights, and it adds up to 1."""
+    weight = 0.0
     total = 0.0
     for j in range(HYPOTHESES):
-        if parameters[WEIGHTS + j] > 0.0:
-            alive += 1
-            total += state[SHARES + j]
+        weight += parameters[WEIGHTS + j]
+        total += state[SHARES + j]
     for j in range(HYPOTHESES):
         if parameters[WEIGHTS + j] > 0.0:
-            state[SHARES + j] = (1.0 - _FORGOTTEN) * state[SHARES + j] / total + _FORGOTTEN / alive
+            old = (1.0 - _FORGOTTEN) * state[SHARES + j] / total
+            fresh = _FORGOTTEN * parameters[WEIGHTS + j] / weight
+            state[SHARES + j] = old + fresh
+            # What comes back knows nothing of the level.
+            share, at = old / (old + fresh), LEVELS + j * BELIEF
+            slow, variance = state[at + SLOW], parameters[SLOW_VARIANCE] + _own_variance(j)
+            state[at + SLOW] = share * slow
+            state[at + FAST_SLOW] *= share
+            state[at + SLOW_SLOW] += (1.0 - share) * (variance - state[at + SLOW_SLOW] + share * slow * slow)

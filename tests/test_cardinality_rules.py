@@ -190,7 +190,7 @@ def test_features_that_share_a_label_page_until_the_last_of_them_is_well(store: 
     score = metrics.registry.get_sample_value("vigil_anomaly_log_e", {"feature": OTHER, "kpi": "refusal_rate"})
     worst = store.query(
         "SELECT max(log_e) FROM scores WHERE kpi = 'refusal_rate' AND feature != 'first' "
-        "AND detector = 'state-space-1' AND window_start = (SELECT max(window_start) FROM scores)"
+        "AND detector = 'state-space-2' AND window_start = (SELECT max(window_start) FROM scores)"
     ).result_rows[0][0]
     assert score == worst
     both(1017, [0.04] * 30, [0.04] * 30, 4)

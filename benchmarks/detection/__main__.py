@@ -19,6 +19,7 @@ from benchmarks.detection.mix_shift import mix_goal
 from benchmarks.detection.nab import nab_goal
 from benchmarks.detection.plan import FULL, QUICK
 from benchmarks.detection.pool import WORKERS, Workers
+from benchmarks.detection.scale import scale_goal
 from benchmarks.detection.series import Task, measure
 from benchmarks.detection.table import peers
 from benchmarks.detection.worlds import MIDDLE
@@ -47,6 +48,7 @@ PARTS: dict[str, Callable[[Bench], dict[str, Any]]] = {
     "g7": lambda bench: {"g7": fleet_goal(bench)},
     "g8": lambda _: {"g8": nab_goal(DATA)},
     "g9": lambda _: {"g9": cloud_goal(DATA)},
+    "g10": lambda bench: {"g10": scale_goal(bench.plan is QUICK, bench.seed)},
     "g11": lambda bench: {"g11": mix_goal(bench)},
     "curve": lambda bench: {"curve": curve(bench)},
     "peers": lambda bench: {"peers": peers(bench)},

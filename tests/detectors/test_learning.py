@@ -90,6 +90,16 @@ def test_false_pages_stay_within_the_budget(kind: dict[str, Any]) -> None:
     assert 0 < opened < allowed + 2.0 * math.sqrt(allowed)
 
 
+@pytest.mark.parametrize("mirrored", [False, True], ids=["bad events", "good events"])
+def test_where_only_rises_of_the_bad_rate_are_watched_a_drop_opens_nothing(mirrored: bool) -> None:
+    for ratio in (0.3, 3.0):
+        seen = stream(56, WEEK + 500, factor=changed(WEEK + 500, WEEK + 100, WEEK + 500, ratio))
+        bad = seen.evaluated - seen.bad if mirrored else seen.bad
+        baseline = learn(START, seen.evaluated[:WEEK], bad[:WEEK], up_share=1.0)
+        found = run(baseline, START + 10 * WEEK, seen.evaluated[WEEK:], bad[WEEK:])
+        assert len(found.opened) == int((ratio > 1.0) != mirrored)
+
+
 def test_only_windows_with_events_count_against_the_budget() -> None:
     seen = stream(52, WEEK)
     some = np.arange(WEEK) % 4 == 0

@@ -73,7 +73,7 @@ def lived(detector: StateSpaceDetector, streams: list[Stream], windows: int) -> 
 
 def test_it_is_a_detector() -> None:
     detector: Detector = StateSpaceDetector()
-    assert detector.name == "state-space-1"
+    assert detector.name == "state-space-2"
 
 
 def test_live_and_backtest_give_the_same_bits(streams: list[Stream], baselines: list[Baseline]) -> None:

@@ -12,7 +12,36 @@ def test_without_a_level_the_shares_of_what_it_could_absorb_go_to_the_jumps() ->
     still = weights(0.02, 200.0, Noise())
     wandering = weights(0.02, 200.0, Noise(sigma=0.1))
     assert (still[rows.ABSORBED == 1.0] == 0.0).all()
-    assert (wandering > 0.0).all()
+    assert (wandering[rows.ABSORBED == 1.0] > 0.0).all()
+
+
+@pytest.mark.parametrize(("rate", "evaluated", "smallest", "largest"), [
+    (0.02, 20.0, 1.25, 10.0), (0.02, 200.0, 1.05, 10.0), (0.1, 2000.0, 1.05, 1.5),
+])  # fmt: skip
+def test_only_changes_that_can_be_seen_and_told_apart_are_looked_for(
+    rate: float, evaluated: float, smallest: float, largest: float
+) -> None:
+    found = weights(rate, evaluated, Noise())
+    jumps = (rows.ABSORBED == 0.0) & (rows.RATIOS > 1.0)
+    looked_for = rows.RATIOS[jumps & (found > 0.01)]
+    assert looked_for.min() == smallest
+    assert looked_for.max() == largest
+
+
+def test_the_next_smaller_change_is_a_token_that_holds_an_incident_open() -> None:
+    found = weights(0.02, 20.0, Noise())
+    tokens = rows.RATIOS[(found > 0.0) & (found < 1e-3)]
+    smallest = rows.RATIOS[(found > 1e-3) & (rows.RATIOS > 1.0)].min()
+    assert tokens[tokens > 1.0] == [rows.RATIOS[smallest > rows.RATIOS].max()]
+    assert (tokens < 1.0).sum() == 1
+
+
+@pytest.mark.parametrize("noise", [Noise(), Noise(rho=0.01), Noise(sigma=0.1)])
+def test_a_direction_without_a_share_of_the_budget_is_not_watched(noise: Noise) -> None:
+    rises, drops = weights(0.02, 200.0, noise, 1.0), weights(0.02, 200.0, noise, 0.0)
+    assert (rises[rows.UPWARD :] == 0.0).all()
+    assert (drops[: rows.UPWARD] == 0.0).all()
+    assert rises[: rows.UPWARD] == pytest.approx(2.0 * weights(0.02, 200.0, noise)[: rows.UPWARD])
 
 
 @pytest.mark.parametrize("evaluated", [2.0, 20.0, 200.0, 2000.0])

@@ -7,8 +7,9 @@ from detectors import rows
 from detectors.belief import mean_of, spread_of
 from detectors.level import predict_level
 from detectors.noise import Noise, parameters_of
+from detectors.overshoot import weights
 from detectors.statespace import CLOSED, NOTHING, OPENED, start_state, step
-from tests.detectors.streams import Floats
+from tests.detectors.streams import Floats, wandering
 
 RATE, EVENTS = 0.05, 40.0
 NOISES = [
@@ -109,6 +110,29 @@ def test_an_incident_opens_holds_through_silence_and_closes_after_its_end(noise:
     assert events[closed][0] == CLOSED
     assert 550 <= closed < 2550
     assert state[rows.OPEN] == 0.0
+
+
+@pytest.mark.parametrize("ratio", [0.6, 0.8, 0.84, 1.17, 1.35, 2.4])
+def test_a_change_between_two_hypotheses_is_one_incident_and_not_a_storm(ratio: float) -> None:
+    row = parameters(Noise(), threshold=11.0)
+    row[rows.WEIGHTS : rows.WEIGHTS + rows.HYPOTHESES] = weights(RATE, 400.0, Noise())
+    state = started(row)
+    chance = np.random.default_rng(23)
+    events = [step(state, row, RATE, 400.0, float(chance.binomial(400, RATE * ratio)))[2] for _ in range(20_000)]
+    assert events.count(OPENED) == 1
+    assert state[rows.OPEN] == 1.0
+
+
+def test_a_null_that_is_wrong_costs_a_few_pages_and_not_hundreds() -> None:
+    row = parameters(Noise(), threshold=11.0)
+    row[rows.WEIGHTS : rows.WEIGHTS + rows.HYPOTHESES] = weights(RATE, 400.0, Noise())
+    state, chance = started(row), np.random.default_rng(24)
+    pages = []
+    for rate in RATE * np.exp(wandering(chance, 40_000, 0.2, 30.0)):
+        _, _, event = step(state, row, RATE, 400.0, float(chance.binomial(400, rate)))
+        pages.append(event == OPENED)
+    assert 0 < sum(pages) < 40
+    assert sum(pages[-20_000:]) < sum(pages) / 2
 
 
 def test_an_incident_does_not_teach_the_null() -> None:
