@@ -5,12 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from detectors.backtest import Run
+from detectors.adjusting import Adjuster
 from detectors.base import Bools, Floats, Scores, Window
-from detectors.baseline import Baseline
+from detectors.knowledge import Knowledge, Rows, adjusted
 from detectors.mixture import StateSpaceDetector
 from detectors.onset import size_of
-from detectors.residuals import PageHinkleyOpinion
+from detectors.river_opinions import PAGE_HINKLEY, opinion
+from detectors.rolling import went_on
 
 MEMORY = 360
 """Windows kept to look for an onset: an hour. An older onset is given as an hour ago."""
@@ -46,7 +47,8 @@ class Bank:
 
     def __init__(self, detector: StateSpaceDetector) -> None:
         self.detector = detector
-        self.second = PageHinkleyOpinion()
+        self.second = opinion(PAGE_HINKLEY)
+        self._adjuster = Adjuster()
         self._ones: Bools = np.zeros(0, dtype=np.bool_)
         self._past: Floats = np.zeros((3, MEMORY, 0))
         """The last windows; that of a moment is at its number modulo MEMORY."""
@@ -67,15 +69,15 @@ class Bank:
             self.coverage = np.concatenate([self.coverage, np.zeros(new)])
             self._past = np.concatenate([self._past, np.zeros((3, MEMORY, new))], axis=2)
             self.detector.grow(series)
+            self._adjuster.grow(series)
             self.second.grow(series)
 
-    def adopt(self, series: int, baseline: Baseline, lived: Run, evaluated: Floats, bad: Floats, end: int) -> None:
-        """Score a series by this baseline from the window at `end` (Unix seconds) on.
-
-        `lived` is what it went through by that baseline in the windows before, of which it has `evaluated` and
-        `bad`, shape (windows,).
-        """
-        self.detector.adopt(series, baseline, lived.state)
+    def adopt(self, series: int, known: Knowledge, rows: Rows) -> None:
+        """Score a series by this from the end of these rows on, where they have brought it."""
+        evaluated, bad, _ = adjusted(rows, known)
+        lived, end = went_on(rows, known), rows.start + rows.seconds * len(evaluated)
+        self.detector.adopt(series, known.baseline, lived.state)
+        self._adjuster.adopt(series, known)
         for kind, column in ((_EVALUATED, evaluated), (_BAD, bad), (_EXPECTED, lived.expected)):
             kept = column[-MEMORY:]
             places = (end // self.detector.seconds - len(kept) + np.arange(len(kept))) % MEMORY
@@ -86,17 +88,21 @@ class Bank:
     def cool(self, series: Sequence[int]) -> None:
         """Know nothing of these series any more, until they adopt another baseline."""
         self.detector.cool(np.array(series, dtype=np.int64))
+        self._adjuster.cool(list(series))
         self._past[:, :, list(series)] = 0.0
 
-    def step(self, window: Window) -> Opinion:
-        """Score one window, decide, and learn it. Windows must come in the order of time."""
-        detector = self.detector
+    def step(self, counted: Window, evaluated: Floats, bad: Floats) -> tuple[Window, Opinion]:
+        """Score one window, decide, and learn it. Windows must come in the order of time.
+
+        The counts by stratum have shape (strata, series). Returns the window as it was held against the baselines too.
+        """
+        window, detector = self._adjuster(counted, evaluated, bad), self.detector
         scores = detector.score(window)
         unknown: Bools = window.coverage < window.floor
         second = self.second.update(window, scores)
         self._remember(window, unknown, scores)
         detector.learn(window, self._ones)
-        return Opinion(window.start, scores, unknown, detector.open, detector.opened, detector.closed, second)
+        return window, Opinion(window.start, scores, unknown, detector.open, detector.opened, detector.closed, second)
 
     def _remember(self, window: Window, unknown: Bools, scores: Scores) -> None:
         place = window.start // self.detector.seconds % MEMORY

@@ -5,23 +5,37 @@ at any later time depends on the windows and that baseline alone, and not on who
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from detectors.backtest import Run, run
 from detectors.base import Floats
 from detectors.baseline import Baseline
-from detectors.learning import learn
+from detectors.knowledge import Knowledge, Rows, Strata, adjusted, know
 from detectors.schedule import HISTORY, LAG, REPLAYED, learned_at, next_moment
+
+
+@dataclass(frozen=True, slots=True)
+class ByStratum:
+    """`evaluated` and `bad` of shape (series, strata, windows), in the alphabetical order of `names`."""
+
+    names: tuple[str, ...]
+    evaluated: Floats
+    bad: Floats
+
+    def between(self, first: int, last: int) -> "ByStratum":
+        """The windows from index `first` to before `last`."""
+        return ByStratum(self.names, self.evaluated[:, :, first:last], self.bad[:, :, first:last])
 
 
 @dataclass(frozen=True, slots=True)
 class Columns:
     """Windows of some series of one feature from a Unix time on: `evaluated` and `bad` of shape (series, windows).
 
-    Where a window is unknown it has nothing evaluated. `mix`, of that shape, is by what the mix of strata multiplies
-    the odds of a bad event; without it, 1 everywhere.
+    Where a window is unknown it has nothing evaluated. `mix`, of that shape, is by what something outside multiplies
+    the odds of a bad event; without it, 1 everywhere. `strata` are the same counts by stratum, and `arrivals` is the
+    index of the series that counts arrivals, where there are such.
     """
 
     start: int
@@ -29,6 +43,8 @@ class Columns:
     evaluated: Floats
     bad: Floats
     mix: Floats | None = None
+    strata: ByStratum | None = None
+    arrivals: int | None = None
 
     @property
     def end(self) -> int:
@@ -38,13 +54,23 @@ class Columns:
     def between(self, start: int, end: int) -> "Columns":
         """The windows that start in [start, end)."""
         first, last = (max(at - self.start, 0) // self.seconds for at in (start, end))
-        mix = None if self.mix is None else self.mix[:, first:last]
-        evaluated, bad = self.evaluated[:, first:last], self.bad[:, first:last]
-        return Columns(max(start, self.start), self.seconds, evaluated, bad, mix)
+        return replace(
+            self,
+            start=self.start + min(first, self.evaluated.shape[1]) * self.seconds,
+            evaluated=self.evaluated[:, first:last],
+            bad=self.bad[:, first:last],
+            mix=None if self.mix is None else self.mix[:, first:last],
+            strata=None if self.strata is None else self.strata.between(first, last),
+        )
 
-    def mix_of(self, series: int) -> Floats | None:
-        """The mix of one series, shape (windows,); None where it is 1 everywhere."""
-        return None if self.mix is None else self.mix[series]
+    def rows(self, series: int) -> Rows:
+        """One of the series."""
+        strata = None
+        if self.strata is not None and series != self.arrivals and self.strata.evaluated[series].any():
+            strata = Strata(self.strata.names, self.strata.evaluated[series], self.strata.bad[series])
+        mix = None if self.mix is None else self.mix[series]
+        counts = self.evaluated[series], self.bad[series]
+        return Rows(self.start, self.seconds, *counts, mix, strata, series == self.arrivals)
 
     def first(self) -> int:
         """Where the first window with anything in it starts; `end` if there is none."""
@@ -52,20 +78,22 @@ class Columns:
         return self.start + int(found[0]) * self.seconds if len(found) else self.end
 
 
-def learn_all(columns: Columns, at: int, budget: float) -> list[Baseline]:
-    """A baseline for each series, from the windows within HISTORY before `at`; `budget` in windows per false page."""
+def learn_all(columns: Columns, at: int, budget: float) -> list[Knowledge]:
+    """What is known of each series from the windows within HISTORY before `at`; `budget` in windows per false page."""
     known = columns.between(at - HISTORY, at)
     known = known.between(known.first(), at)
-    return [
-        learn(known.start, evaluated, bad, budget, known.seconds, mix=known.mix_of(series))
-        for series, (evaluated, bad) in enumerate(zip(known.evaluated, known.bad, strict=True))
-    ]
+    return [know(known.rows(series), budget) for series in range(len(known.evaluated))]
 
 
-def lived(baseline: Baseline, at: int, columns: Columns, series: int) -> Run:
+def went_on(rows: Rows, known: Knowledge, state: Floats | None = None) -> Run:
+    """What a series went through, from a state on, or from none."""
+    evaluated, bad, mix = adjusted(rows, known)
+    return run(known.baseline, rows.start, evaluated, bad, state, mix)
+
+
+def lived(known: Knowledge, at: int, columns: Columns, series: int) -> Run:
     """What a series went through from REPLAYED before the moment its baseline was learned to the columns' end."""
-    part = columns.between(at - REPLAYED, columns.end)
-    return run(baseline, part.start, part.evaluated[series], part.bad[series], mix=part.mix_of(series))
+    return went_on(columns.between(at - REPLAYED, columns.end).rows(series), known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +102,13 @@ class Leg:
 
     series: int
     start: int
-    baseline: Baseline
+    known: Knowledge
     run: Run
+
+    @property
+    def baseline(self) -> Baseline:
+        """The baseline in force."""
+        return self.known.baseline
 
 
 def roll(feature: str, columns: Columns, begin: int, budget: float) -> Iterator[Leg]:
@@ -89,11 +122,9 @@ def roll(feature: str, columns: Columns, begin: int, budget: float) -> Iterator[
         at = learned_at(feature, first, start)
         end = min(next_moment(feature, first, start - LAG) + LAG, columns.end)
         if at is not None:
-            for series, baseline in enumerate(learn_all(columns, at, budget)):
-                if baseline.warm:
-                    before = lived(baseline, at, columns.between(columns.start, start), series)
-                    part = columns.between(start, end)
-                    evaluated, bad, mix = part.evaluated[series], part.bad[series], part.mix_of(series)
-                    found = run(baseline, start, evaluated, bad, before.state, mix)
-                    yield Leg(series, start, baseline, found)
+            for series, known in enumerate(learn_all(columns, at, budget)):
+                if known.baseline.warm:
+                    before = lived(known, at, columns.between(columns.start, start), series)
+                    found = went_on(columns.between(start, end).rows(series), known, before.state)
+                    yield Leg(series, start, known, found)
         start = end

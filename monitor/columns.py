@@ -29,19 +29,24 @@ Expected = Mapping[tuple[int, str], tuple[float, float]]
 """(window start, feature) to (expected, arrived) interactions, from heartbeats."""
 
 
+Names = npt.NDArray[np.object_]
+
+
 @dataclass(frozen=True, slots=True)
 class MaskCounts:
-    """Events per window, feature and mask: parallel columns. Synthetic events are among them."""
+    """Events per window, feature, stratum and mask: parallel columns. Synthetic events are among them."""
 
     window_start: npt.NDArray[np.int64]
-    feature: list[str]
+    feature: Names
+    stratum: Names
     mask: npt.NDArray[np.uint64]
     n: npt.NDArray[np.int64]
 
     def only(self, keep: npt.NDArray[np.bool_]) -> "MaskCounts":
         """The rows for which `keep`, of shape (rows,), is True."""
-        names = [name for name, kept in zip(self.feature, keep.tolist(), strict=True) if kept]
-        return MaskCounts(self.window_start[keep], names, self.mask[keep], self.n[keep])
+        return MaskCounts(
+            self.window_start[keep], self.feature[keep], self.stratum[keep], self.mask[keep], self.n[keep]
+        )
 
 
 @dataclass(slots=True)
@@ -83,12 +88,17 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Tables:
-    """What the windows from `start` on hold, empty ones too: each of shape (windows, features, KPIs)."""
+    """What the windows from `start` on hold, empty ones too: each of shape (windows, features, KPIs).
+
+    `by_stratum` is evaluated and bad of shape (windows, features, strata, KPIs); the last stratum is what has no place
+    among a feature's.
+    """
 
     start: int
     evaluated: Floats
     bad: Floats
     coverage: Floats
+    by_stratum: tuple[Floats, Floats]
 
     def unknown(self) -> Bools:
         """Where a window says nothing of a KPI, in the same shape."""
@@ -96,43 +106,68 @@ class Tables:
         return found
 
 
-def tables(
-    found: MaskCounts, expected: Expected, start: int, end: int, series: Series, first: Mapping[str, int] | None = None
-) -> Tables:
-    """The windows in [start, end). Features without a row must have been added before.
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Whose windows are laid out: where each feature begins, Unix seconds, and its strata, in order.
 
-    `first` says where the first window of a feature starts, Unix seconds: after that, silence is a number of arrivals.
+    After its beginning silence is a number of arrivals.
     """
+
+    series: Series
+    first: Mapping[str, int] = field(default_factory=dict)
+    strata: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def slots(self, found: MaskCounts) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], int]:
+        """Of each row the place of its feature and of its stratum, and how many strata are told apart."""
+        width = 1 + max((len(self.strata.get(name, ())) for name in self.series.features), default=0)
+        features, feature = np.unique(found.feature, return_inverse=True)
+        names, stratum = np.unique(found.stratum, return_inverse=True)
+        places = np.full((len(features), len(names)), width - 1)
+        for row, name in enumerate(features.tolist()):
+            order = {one: place for place, one in enumerate(self.strata.get(name, ()))}
+            places[row] = [order.get(one, width - 1) for one in names.tolist()]
+        rows = np.array([self.series.index(name) for name in features.tolist()], dtype=np.int64)
+        return rows[feature], places[feature, stratum], width
+
+
+def tables(found: MaskCounts, expected: Expected, start: int, end: int, layout: Layout) -> Tables:
+    """The windows in [start, end). Features without a row must have been added before."""
+    series = layout.series
     steps, features = (end - start) // WINDOW_SECONDS, len(series.features)
     masks, which = np.unique(found.mask, return_inverse=True)
-    at = (found.window_start - start) // WINDOW_SECONDS
-    of = np.array([series.index(name) for name in found.feature], dtype=np.int64)
-    events = coo_array(
-        (found.n.astype(np.float64), (at * features + of, which)), (steps * features, len(masks))
-    ).tocsr()
-    shape = (steps, features, len(SCORED))
-    bad, evaluated, population = ((events @ truth).reshape(shape) for truth in _truth(masks))
+    of, stratum, strata = layout.slots(found)
+    at = ((found.window_start - start) // WINDOW_SECONDS * features + of) * strata + stratum
+    events = coo_array((found.n.astype(np.float64), (at, which)), (steps * features * strata, len(masks))).tocsr()
+    shape = (steps, features, strata, len(SCORED))
+    by_stratum = [(events @ truth).reshape(shape) for truth in _truth(masks)]
+    bad, evaluated, population = (table.sum(axis=2) for table in by_stratum)
     arrived_share = np.ones((steps, features))
     for (window, feature), (wanted, arrived) in expected.items():
         step, row = (window - start) // WINDOW_SECONDS, series.index(feature)
         arrived_share[step, row] = min(arrived / wanted, 1.0) if wanted > 0 else 1.0
         evaluated[step, row, _COMPLETENESS] = population[step, row, _COMPLETENESS] = wanted
         bad[step, row, _COMPLETENESS] = max(wanted - arrived, 0.0)
-    began = np.array([start if first is None else first.get(name, start) for name in series.features])
+    began = np.array([layout.first.get(name, start) for name in series.features])
     silent = start + WINDOW_SECONDS * np.arange(steps)[:, None] < began
     slots, arrivals = as_rate(np.where(silent, np.nan, bad[:, :, _ARRIVALS]))
     evaluated[:, :, _ARRIVALS] = population[:, :, _ARRIVALS] = slots
     bad[:, :, _ARRIVALS] = arrivals
-    return Tables(start, evaluated, bad, _coverage(evaluated, population, arrived_share))
+    coverage = _coverage(evaluated, population, arrived_share)
+    return Tables(start, evaluated, bad, coverage, (by_stratum[1], by_stratum[0]))
 
 
-def windows(found: Tables) -> Iterator[Window]:
-    """The same as columns over all series, one window after the other."""
+def windows(found: Tables) -> Iterator[tuple[Window, Floats, Floats]]:
+    """The same as columns over all series, one window after the other, each with evaluated and bad by stratum.
+
+    Those have shape (strata, series).
+    """
     steps, features, _ = found.evaluated.shape
     floor = np.tile(FLOORS, features)
+    strata = found.by_stratum[0].shape[2]
     for step in range(steps):
         flat = (found.evaluated[step].ravel(), found.bad[step].ravel(), found.coverage[step].ravel())
-        yield Window(found.start + step * WINDOW_SECONDS, *flat, floor)
+        evaluated, bad = (table[step].transpose(1, 0, 2).reshape(strata, -1) for table in found.by_stratum)
+        yield Window(found.start + step * WINDOW_SECONDS, *flat, floor), evaluated, bad
 
 
 def _coverage(evaluated: Floats, population: Floats, arrived_share: Floats) -> Floats:

@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
-from detectors.rolling import Columns
-from monitor.columns import Expected, Series, Tables, tables
+from detectors.arrivals import ARRIVALS
+from detectors.knowledge import sorted_names
+from detectors.rolling import ByStratum, Columns
+from monitor.columns import SCORED, Expected, Layout, Series, Tables, tables
 from monitor.store.expected import read_expected
 from monitor.store.windows import read_mask_counts
 from monitor.windows import COMPLETENESS_SECONDS, WINDOW_SECONDS
@@ -21,18 +23,25 @@ def read_columns(
     """
     counts = read_mask_counts(client, start, end, features)
     expected = expected_when_judged(client, start, end, features)
-    names = np.array(counts.feature)
     for feature in features:
-        mine, own = counts.only(names == feature), {key: value for key, value in expected.items() if key[1] == feature}
+        mine = counts.only(counts.feature == feature)
+        own = {key: value for key, value in expected.items() if key[1] == feature}
         begins = int(mine.window_start.min(initial=end)) if first is None else first[feature]
-        yield feature, as_columns(tables(mine, own, start, end, Series([feature]), {feature: begins}))
+        names = sorted_names(mine.stratum.tolist())
+        layout = Layout(Series([feature]), {feature: begins}, {feature: names})
+        yield feature, as_columns(tables(mine, own, start, end, layout), names)
 
 
-def as_columns(found: Tables) -> Columns:
-    """The tables of a single feature."""
+def as_columns(found: Tables, strata: tuple[str, ...]) -> Columns:
+    """The tables of a single feature, whose strata are all among these."""
     evaluated = np.where(found.unknown(), 0.0, found.evaluated)[:, 0, :].T
     bad = np.minimum(found.bad[:, 0, :].T, evaluated)
-    return Columns(found.start, WINDOW_SECONDS, np.ascontiguousarray(evaluated), np.ascontiguousarray(bad))
+    by_stratum = None
+    if len(strata) > 1:
+        counts = (np.ascontiguousarray(table[:, 0, :-1, :].transpose(2, 1, 0)) for table in found.by_stratum)
+        by_stratum = ByStratum(strata, *counts)
+    both = np.ascontiguousarray(evaluated), np.ascontiguousarray(bad)
+    return Columns(found.start, WINDOW_SECONDS, *both, strata=by_stratum, arrivals=SCORED.index(ARRIVALS))
 
 
 def expected_when_judged(client: Client, start: int, end: int, features: Sequence[str] = ()) -> Expected:

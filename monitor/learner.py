@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 from clickhouse_connect.driver.client import Client
 
-from detectors.baseline import Baseline
+from detectors.knowledge import Knowledge
 from detectors.rolling import learn_all
 from detectors.schedule import HISTORY
 from monitor.columns import SCORED
 from monitor.history import read_columns
-from monitor.store.baselines import Learner, insert_baselines, read_baselines
+from monitor.store.baselines import Learner, insert_knowledge, read_knowledge
 
-Baselines = Mapping[str, Baseline]
+Baselines = Mapping[str, Knowledge]
 """KPI to what was learned of it."""
 
 
@@ -33,7 +33,7 @@ def learn_feature(client: Client, by: Learner, feature: str, asked: Asked) -> Ba
     start = max(asked.at - HISTORY, asked.first)
     [(_, columns)] = read_columns(client, [feature], start, asked.at, {feature: asked.first})
     learned = dict(zip(SCORED, learn_all(columns, asked.at, by.budget), strict=True))
-    insert_baselines(client, by, feature, asked.at, learned)
+    insert_knowledge(client, by, feature, asked.at, learned)
     return learned
 
 
@@ -61,7 +61,7 @@ class Library:
         Blocking. Raises what the learning raised; it may be asked for again.
         """
         idle = {name: one.at for name, one in asked.items() if (name, one) not in self._learning}
-        found = read_baselines(client, self._by, idle, SCORED)
+        found = read_knowledge(client, self._by, idle, SCORED)
         for name in idle.keys() - found.keys():
             self.order(name, asked[name])
         ordered = {name: self._learning[name, asked[name]] for name in asked.keys() - found.keys()}

@@ -11,14 +11,13 @@ from dataclasses import dataclass, field
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
-from detectors.backtest import run
 from detectors.bank import Bank
-from detectors.base import Window
+from detectors.base import Bools, Floats, Window
 from detectors.mixture import StateSpaceDetector
 from detectors.schedule import HISTORY, REPLAYED
 from monitor.admission import Admission
 from monitor.calendar import Calendar
-from monitor.columns import SCORED, Expected, MaskCounts, Series, tables, windows
+from monitor.columns import SCORED, Expected, Layout, MaskCounts, Series, tables, windows
 from monitor.findings import Findings, scores_of
 from monitor.history import expected_when_judged, read_columns
 from monitor.incidents import Incidents, Versions
@@ -29,6 +28,8 @@ from monitor.store.windows import read_lively, read_mask_counts
 from monitor.windows import WINDOW_SECONDS, window_start
 from schemas.finding import Incident
 
+Counted = tuple[Window, Floats, Floats]
+"""A window, and evaluated and bad by stratum, shape (strata, series)."""
 _BLOCK = 360
 _CELLS = 1_000_000
 """Windows times series that are laid out at once; bounds memory where there are many features."""
@@ -64,6 +65,8 @@ class Scorer:
     bank: Bank = field(init=False)
     incidents: Incidents = field(init=False)
     calendar: Calendar = field(default_factory=Calendar)
+    _strata: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    """Those whose rates are known, of each feature that has any."""
     _unsaid: Findings = field(default_factory=Findings)
 
     def __post_init__(self) -> None:
@@ -102,8 +105,8 @@ class Scorer:
         stop = min([stop, *marks, *self.calendar.changes(self.until)])
         counts = read_mask_counts(client, self.until, stop)
         found = self._unsaid
-        for window in self._windows(counts, client, self.until, stop):
-            self._step(window, found)
+        for counted in self._windows(counts, client, self.until, stop):
+            self._step(counted, found)
         self.until, self._unsaid = stop, Findings()
         for feature, at in self.calendar.reached(stop).items():
             self.library.order(feature, Asked(at, self.calendar.first[feature]))
@@ -147,35 +150,44 @@ class Scorer:
         for name, columns in read_columns(client, sorted(known), min(starts.values()), self.until, self.calendar.first):
             mine = columns.between(starts[name], self.until)
             for place, (row, kpi) in enumerate(zip(self.series.rows(name), SCORED, strict=True)):
-                baseline, evaluated, bad = known[name][kpi], mine.evaluated[place], mine.bad[place]
-                lived = run(baseline, mine.start, evaluated, bad)
-                self.bank.adopt(row, baseline, lived, evaluated, bad, self.until)
+                self.bank.adopt(row, known[name][kpi], mine.rows(place))
+            references = (one.strata for one in known[name].values())
+            self._strata[name] = next((one.names for one in references if one is not None), ())
 
-    def _windows(self, counts: MaskCounts, client: Client, start: int, stop: int) -> Iterator[Window]:
+    @staticmethod
+    def _which(counts: MaskCounts, wanted: Callable[[str], bool]) -> Bools:
+        """The rows of features for which this holds."""
+        names, which = np.unique(counts.feature, return_inverse=True)
+        held: Bools = np.array([wanted(name) for name in names.tolist()], dtype=np.bool_)[which]
+        return held
+
+    def _windows(self, counts: MaskCounts, client: Client, start: int, stop: int) -> Iterator[Counted]:
         judged = expected_when_judged(client, start, stop)
         expected = {key: value for key, value in judged.items() if self.owns(key[1])}
-        mine = counts.only(np.array([self.owns(name) for name in counts.feature], dtype=np.bool_))
-        seen = list(zip(mine.window_start.tolist(), mine.feature, mine.n.tolist(), strict=True))
+        mine = counts.only(self._which(counts, self.owns))
+        seen = list(zip(mine.window_start.tolist(), mine.feature.tolist(), mine.n.tolist(), strict=True))
         for window, feature, _ in seen:
             self.calendar.first.setdefault(feature, window)
         seen += [(window, feature, wanted) for (window, feature), (wanted, _) in expected.items()]
         self.not_scored = self.admission.admit(self.series, seen)
         self._grow()
-        kept = mine.only(np.array([name in self.series for name in mine.feature], dtype=np.bool_))
+        kept = mine.only(self._which(mine, self.series.__contains__))
         wanted = {key: value for key, value in expected.items() if key[1] in self.series}
         return self._laid_out(kept, wanted, start, stop)
 
-    def _laid_out(self, counts: MaskCounts, expected: Expected, start: int, stop: int) -> Iterator[Window]:
+    def _laid_out(self, counts: MaskCounts, expected: Expected, start: int, stop: int) -> Iterator[Counted]:
         """The windows, a part of them at a time."""
-        step = max(_CELLS // max(len(self.series), 1), 1) * WINDOW_SECONDS
+        strata = 1 + max(map(len, self._strata.values()), default=0)
+        step = max(_CELLS // max(len(self.series) * strata, 1), 1) * WINDOW_SECONDS
+        layout = Layout(self.series, self.calendar.first, self._strata)
         for first in range(start, stop, step):
             last = min(first + step, stop)
             part = counts.only((counts.window_start >= first) & (counts.window_start < last))
             inside = {key: value for key, value in expected.items() if first <= key[0] < last}
-            yield from windows(tables(part, inside, first, last, self.series, self.calendar.first))
+            yield from windows(tables(part, inside, first, last, layout))
 
-    def _step(self, window: Window, found: Findings) -> None:
-        opinion = self.bank.step(window)
+    def _step(self, counted: Counted, found: Findings) -> None:
+        window, opinion = self.bank.step(*counted)
         found.incidents += self.incidents.step(opinion, self.bank, self.series)
         found.scores += scores_of(opinion, window, self.bank, self.series, self.by)
 

@@ -9,7 +9,7 @@ from clickhouse_connect.driver.client import Client
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from monitor.columns import SCORED, MaskCounts, Series, tables, windows
+from monitor.columns import SCORED, Layout, MaskCounts, Series, tables, windows
 from monitor.counting import Counting
 from monitor.metrics import Metrics
 from monitor.store.expected import read_expected
@@ -146,7 +146,7 @@ def window(store: Client, start: float) -> tuple[float, float, float]:
     found = read_expected(store, first, first + 10)
     series = Series()
     series.add(["chat"])
-    [row] = windows(tables(counts, found, first, first + 10, series))
+    [(row, _, _)] = windows(tables(counts, found, first, first + 10, Layout(series)))
     last = SCORED.index("telemetry_completeness")
     return row.evaluated[last], row.bad[last], row.coverage[SCORED.index("field_completeness")]
 

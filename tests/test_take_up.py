@@ -37,6 +37,15 @@ def put(store: Client, window: int, counts: dict[tuple[str, int], int], token: s
     insert_cells(store, "test", columns | {"mask": [row[1] for row in rows]}, "test", token)
 
 
+def split(feature: str, window: int, total: int) -> list[tuple[str, int]]:
+    """What is asked of `chat`: two things, and late in the past a third."""
+    if feature != "chat":
+        return [("", total)]
+    code = total // (3 if window % 500 < 250 else 2)
+    new = total // 10 if window > SPIKE + 100 else 0
+    return [("code", code), ("talk", total - code - new), ("verse", new)]
+
+
 @pytest.fixture(name="past")
 def _past(store: Client) -> Client:
     chance = np.random.default_rng(8)

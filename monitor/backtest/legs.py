@@ -88,7 +88,7 @@ def state_before(watch: Watch, leg: Leg) -> Floats:
     at = learned_at(watch.feature, first, leg.start)
     if at is None:  # then there would be no leg
         raise ValueError(f"no baseline is in force at {leg.start}")
-    return lived(leg.baseline, at, columns.between(columns.start, leg.start), leg.series).state
+    return lived(leg.known, at, columns.between(columns.start, leg.start), leg.series).state
 
 
 def only(watch: Watch, place: int) -> Watch:

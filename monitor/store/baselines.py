@@ -3,16 +3,21 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
 from detectors.baseline import Baseline
+from detectors.knowledge import Knowledge
 from detectors.rows import PARAMETERS
+from detectors.strata import Reference
+from detectors.traffic_shape import BINS, WEEKDAYS, Shape
 
-_COLUMNS = (
-    "feature", "detector", "policy_version", "learned_at", "kpi", "parameters", "fitted", "windows", "seconds",
+_LEARNED = (
+    "kpi", "parameters", "fitted", "windows", "seconds", "strata", "strata_rates", "strata_mean", "shape",
 )  # fmt: skip
+_COLUMNS = ("feature", "detector", "policy_version", "learned_at", *_LEARNED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,22 +29,20 @@ class Learner:
     budget: float
 
 
-def insert_baselines(client: Client, by: Learner, feature: str, at: int, learned: Mapping[str, Baseline]) -> None:
+def insert_knowledge(client: Client, by: Learner, feature: str, at: int, learned: Mapping[str, Knowledge]) -> None:
     """Write what was learned of a feature's KPIs at a moment, Unix seconds. Blocking."""
-    moment = datetime.fromtimestamp(at, UTC)
-    who = (feature, by.detector, by.policy, moment)
-    rows = [[*who, kpi, one.parameters.tolist(), one.fitted, one.windows, one.seconds] for kpi, one in learned.items()]
-    client.insert("baselines", rows, column_names=_COLUMNS)
+    who = (feature, by.detector, by.policy, datetime.fromtimestamp(at, UTC))
+    client.insert("baselines", [[*who, kpi, *_numbers(one)] for kpi, one in learned.items()], column_names=_COLUMNS)
 
 
-def read_baselines(
+def read_knowledge(
     client: Client, by: Learner, moments: Mapping[str, int], kpis: Sequence[str]
-) -> dict[str, Mapping[str, Baseline]]:
-    """The baselines of these features learned at these moments, feature to KPI; of features that have all. Blocking."""
+) -> dict[str, Mapping[str, Knowledge]]:
+    """What was learned of these features at these moments, feature to KPI; of features that have all. Blocking."""
     if not moments:
         return {}
     found = client.query(
-        "SELECT toString(feature), toString(kpi), toUnixTimestamp(learned_at), parameters, fitted, windows, seconds "
+        f"SELECT toString(feature), toUnixTimestamp(learned_at), toString(kpi), {', '.join(_LEARNED[1:])} "  # noqa: S608
         "FROM baselines WHERE feature IN {features:Array(String)} AND detector = {detector:String} "
         "AND policy_version = {policy:String} AND learned_at >= {since:DateTime('UTC')}",
         {
@@ -47,9 +50,26 @@ def read_baselines(
             "since": datetime.fromtimestamp(min(moments.values()), UTC),
         },
     )  # fmt: skip
-    learned: dict[str, dict[str, Baseline]] = {}
-    for feature, kpi, at, parameters, fitted, windows, seconds in found.result_rows:
-        row = np.array(parameters, dtype=np.float64)
-        if int(at) == moments[feature] and len(row) == PARAMETERS:
-            learned.setdefault(feature, {})[kpi] = Baseline(row, int(fitted), int(windows), int(seconds))
+    learned: dict[str, dict[str, Knowledge]] = {}
+    for feature, at, kpi, *numbers in found.result_rows:
+        if int(at) == moments[feature] and len(numbers[0]) == PARAMETERS:
+            learned.setdefault(feature, {})[kpi] = _knowledge(numbers)
     return {feature: rows for feature, rows in learned.items() if set(kpis) <= set(rows)}
+
+
+def _numbers(known: Knowledge) -> list[Any]:
+    baseline, strata, shape = known.baseline, known.strata, known.shape
+    names = () if strata is None else strata.names
+    rates = [] if strata is None else strata.of(names).tolist()
+    factors = [] if shape is None else shape.factors.ravel().tolist()
+    learned = [baseline.parameters.tolist(), baseline.fitted, baseline.windows, baseline.seconds]
+    return [*learned, list(names), rates, 0.0 if strata is None else strata.mean, factors]
+
+
+def _knowledge(numbers: Sequence[Any]) -> Knowledge:
+    parameters, fitted, windows, seconds, names, rates, mean, factors = numbers
+    baseline = Baseline(np.array(parameters, dtype=np.float64), int(fitted), int(windows), int(seconds))
+    known = np.array(rates, dtype=np.float64)
+    strata = Reference(tuple(names), known, np.zeros(len(known)), ~np.isnan(known), float(mean)) if names else None
+    shape = Shape(np.array(factors, dtype=np.float64).reshape(WEEKDAYS, BINS)) if factors else None
+    return Knowledge(baseline, strata, shape)

@@ -208,24 +208,25 @@ _LIVELIEST = (
 
 
 def read_mask_counts(client: Client, start: int, end: int, features: Sequence[str] | None = None) -> MaskCounts:
-    """Every window that starts in [start, end), Unix seconds, as it closed; in order of time and feature.
+    """Every window that starts in [start, end), Unix seconds, as it closed; in order of time, feature and stratum.
 
     Without `features`, of more than 20,000 only those with the most windows and events. Blocking.
     """
     among = _LIVELIEST if features is None else "{features:Array(String)}"
     found = client.query(
-        "SELECT toUnixTimestamp(window_start) AS at, toString(feature) AS name, mask, sum(n) AS total "  # noqa: S608
-        f"FROM windows WHERE {_ON_TIME} AND feature IN {among} "
-        "GROUP BY window_start, feature, mask ORDER BY window_start, feature, mask",
+        "SELECT toUnixTimestamp(window_start) AS at, toString(feature) AS name, toString(prompt_category) AS stratum, "  # noqa: S608
+        f"mask, sum(n) AS total FROM windows WHERE {_ON_TIME} AND feature IN {among} "
+        "GROUP BY window_start, feature, prompt_category, mask ORDER BY window_start, feature, prompt_category, mask",
         _within(start, end) | ({} if features is None else {"features": list(features)}),
         column_oriented=True,
     )
-    columns = found.result_columns or ((), (), (), ())
+    columns = found.result_columns or ((), (), (), (), ())
     return MaskCounts(
         np.asarray(columns[0], dtype=np.int64),
-        list(columns[1]),
-        np.asarray(columns[2], dtype=np.uint64),
-        np.asarray(columns[3], dtype=np.int64),
+        np.asarray(columns[1], dtype=np.object_),
+        np.asarray(columns[2], dtype=np.object_),
+        np.asarray(columns[3], dtype=np.uint64),
+        np.asarray(columns[4], dtype=np.int64),
     )
 
 

@@ -13,8 +13,8 @@ from monitor.backtest.view import look, view
 from monitor.cli import main
 from monitor.errors import UserError
 from monitor.policy import Policy
-from tests import programs
 from tests.backtest.tables import START, counts, csv_of
+from tests.programs import do_without
 
 AT = 1440 + 600
 POLICY = Policy(version="t")

@@ -4,6 +4,7 @@ import numpy as np
 
 from detectors.backtest import Run
 from detectors.baseline import cold, decided
+from detectors.knowledge import Knowledge
 from detectors.rolling import Leg
 from detectors.rows import EVIDENCE, OPEN, SHARES, STATE
 from monitor.backtest.incidents import Incident, Story, size_at, story
@@ -17,7 +18,7 @@ def leg(opened: list[int], closed: list[int], ends_open: bool, windows: int = 10
     run = Run(
         path, np.full(windows, 0.1), np.array(opened, dtype=np.int64), np.array(closed, dtype=np.int64), up, state
     )
-    return Leg(0, 0, decided(cold(0, 10), 12.0, False), run)
+    return Leg(0, 0, Knowledge(decided(cold(0, 10), 12.0, False)), run)
 
 
 def open_state(_: Leg) -> np.ndarray:

@@ -16,7 +16,6 @@ from detectors.checks import (
     EVENTS,
     RATE,
     a_cold_detector_says_so,
-    broken_numbers_leave_no_trace,
     check_detector,
     memory_is_bounded,
 )

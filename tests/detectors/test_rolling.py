@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from detectors.backtest import run
+from detectors.knowledge import Knowledge
 from detectors.learning import learn
 from detectors.rolling import Columns, lived, roll
 from detectors.schedule import HISTORY, LAG, is_moment, learned_at
@@ -65,10 +66,10 @@ def test_a_restart_at_any_window_goes_on_with_the_same_bits(columns: Columns) ->
     known = columns.between(at - HISTORY, at)
     for series in range(2):
         baseline = learn(known.start, known.evaluated[series], known.bad[series], BUDGET)
-        rebuilt = lived(baseline, at, columns.between(columns.start, now), series)
+        rebuilt = lived(Knowledge(baseline), at, columns.between(columns.start, now), series)
         rest = columns.between(now, columns.end)
         again = run(baseline, now, rest.evaluated[series], rest.bad[series], rebuilt.state)
-        through = lived(baseline, at, columns, series)
+        through = lived(Knowledge(baseline), at, columns, series)
         assert (through.log_e[-len(again.log_e) :] == again.log_e).all()
         assert (through.state == again.state).all()
 

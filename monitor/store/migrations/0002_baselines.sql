@@ -10,6 +10,10 @@ CREATE TABLE baselines (
     fitted UInt16 COMMENT 'coefficients of the season',
     windows UInt32 COMMENT 'it was learned from',
     seconds UInt32 COMMENT 'length of a window',
+    strata Array(String) COMMENT 'prompt categories; empty where the rate is not adjusted by their mix',
+    strata_rates Array(Float64) COMMENT 'NaN where too little is known of one',
+    strata_mean Float64 COMMENT 'rate in the mix of the history',
+    shape Array(Float64) COMMENT 'of arrivals: factors by day of the week and five minutes, if harmonics do not do',
     inserted_at DateTime('UTC') DEFAULT now('UTC')
 )
 ENGINE = ReplacingMergeTree
