@@ -12,8 +12,6 @@ import numpy.typing as npt
 
 from detectors.base import Floats, Scores
 
-ARRIVALS = "arrivals"
-"""Name of the KPI."""
 SLOTS = 1e6
 """Its square root is the middle of what a season can hold: 1e-3 to 1e6 arrivals a window, 0.4 an hour to 1e5 a second
 at ten seconds. A binomial's variance is below a Poisson's by the mean over SLOTS: 1 % at 1000 a second.

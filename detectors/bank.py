@@ -10,7 +10,7 @@ from detectors.base import Bools, Floats, Scores, Window
 from detectors.knowledge import Knowledge, Rows, adjusted
 from detectors.mixture import StateSpaceDetector
 from detectors.onset import size_of
-from detectors.river_opinions import PAGE_HINKLEY, opinion
+from detectors.river_opinions import Opinion
 from detectors.rolling import went_on
 
 MEMORY = 360
@@ -19,7 +19,7 @@ _EVALUATED, _BAD, _EXPECTED = range(3)
 
 
 @dataclass(frozen=True, slots=True)
-class Opinion:
+class Verdict:
     """What the bank says of one window: the detector's scores, and parallel columns of shape (series,)."""
 
     start: int
@@ -28,8 +28,8 @@ class Opinion:
     alarm: Bools
     opened: Bools
     closed: Bools
-    second: Bools
-    """Where the second opinion saw a change. It is stored and shown, and never pages."""
+    others: dict[str, Bools]
+    """By the name of another detector, where it saw a change. It is stored and shown, and never pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +45,9 @@ class Size:
 class Bank:
     """Scores then learns each window, in order. Series are added by `grow`, and never removed."""
 
-    def __init__(self, detector: StateSpaceDetector) -> None:
+    def __init__(self, detector: StateSpaceDetector, others: Sequence[Opinion] = ()) -> None:
         self.detector = detector
-        self.second = opinion(PAGE_HINKLEY)
+        self.others = others
         self._adjuster = Adjuster()
         self._ones: Bools = np.zeros(0, dtype=np.bool_)
         self._past: Floats = np.zeros((3, MEMORY, 0))
@@ -70,7 +70,8 @@ class Bank:
             self._past = np.concatenate([self._past, np.zeros((3, MEMORY, new))], axis=2)
             self.detector.grow(series)
             self._adjuster.grow(series)
-            self.second.grow(series)
+            for other in self.others:
+                other.grow(series)
 
     def adopt(self, series: int, known: Knowledge, rows: Rows) -> None:
         """Score a series by this from the end of these rows on, where they have brought it."""
@@ -91,7 +92,7 @@ class Bank:
         self._adjuster.cool(list(series))
         self._past[:, :, list(series)] = 0.0
 
-    def step(self, counted: Window, evaluated: Floats, bad: Floats) -> tuple[Window, Opinion]:
+    def step(self, counted: Window, evaluated: Floats, bad: Floats) -> tuple[Window, Verdict]:
         """Score one window, decide, and learn it. Windows must come in the order of time.
 
         The counts by stratum have shape (strata, series). Returns the window as it was held against the baselines too.
@@ -99,10 +100,10 @@ class Bank:
         window, detector = self._adjuster(counted, evaluated, bad), self.detector
         scores = detector.score(window)
         unknown: Bools = window.coverage < window.floor
-        second = self.second.update(window, scores)
+        others = {other.name: other.update(window, scores) for other in self.others}
         self._remember(window, unknown, scores)
         detector.learn(window, self._ones)
-        return window, Opinion(window.start, scores, unknown, detector.open, detector.opened, detector.closed, second)
+        return window, Verdict(window.start, scores, unknown, detector.open, detector.opened, detector.closed, others)
 
     def _remember(self, window: Window, unknown: Bools, scores: Scores) -> None:
         place = window.start // self.detector.seconds % MEMORY

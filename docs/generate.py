@@ -5,9 +5,10 @@ import sys
 from pathlib import Path
 
 import measured  # beside this file
+import measured_detection
 
 from monitor.settings import PREFIX, Settings
-from schemas.kpis import CATALOGUE, KPIS, TELEMETRY_COMPLETENESS
+from schemas.kpis import ARRIVALS, CATALOGUE, KPIS, TELEMETRY_COMPLETENESS
 
 ROOT = Path(__file__).parent.parent
 FILES = ("README.md",)
@@ -34,6 +35,7 @@ def kpi_table() -> str:
     rows.append(
         f"| `{TELEMETRY_COMPLETENESS}` | interactions that emitters counted and that did not arrive | warning |"
     )
+    rows.append(f"| `{ARRIVALS}` | too few or too many interactions, whatever emitters say | warning, more: info |")
     return "\n".join(rows)
 
 
@@ -44,6 +46,7 @@ def demo_output() -> str:
 
 BLOCKS = {
     **measured.BLOCKS,
+    **measured_detection.BLOCKS,
     "settings": settings_table,
     "kpis": kpi_table,
     "demo": demo_output,

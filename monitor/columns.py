@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import coo_array
 
-from detectors.arrivals import ARRIVALS, as_rate
+from detectors.arrivals import as_rate
 from detectors.base import Bools, Floats, Window
 from monitor.windows import COMPLETENESS_SECONDS, WINDOW_SECONDS
-from schemas.kpis import KPIS, TELEMETRY_COMPLETENESS, counts
+from schemas.kpis import ARRIVALS, KPIS, TELEMETRY_COMPLETENESS, counts
 from schemas.outcomes import Bit
 
 SCORED = (*(kpi.name for kpi in KPIS), TELEMETRY_COMPLETENESS, ARRIVALS)

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import numpy as np
 
-from detectors.bank import Bank, Opinion
+from detectors.bank import Bank, Verdict
 from detectors.base import Window
 from monitor.columns import Series, judged_after
 from monitor.store.baselines import Learner
@@ -25,21 +25,23 @@ class Findings:
         self.incidents += more.incidents
 
 
-def scores_of(opinion: Opinion, window: Window, bank: Bank, series: Series, by: Learner) -> list[Score]:
+def scores_of(verdict: Verdict, window: Window, bank: Bank, series: Series, by: Learner) -> list[Score]:
     """A row for each series of which the window says something, or should."""
-    rows = np.flatnonzero((window.evaluated > 0) | opinion.unknown | opinion.alarm)
+    rows = np.flatnonzero((window.evaluated > 0) | verdict.unknown | verdict.alarm)
     thresholds = bank.thresholds(float(np.log(by.budget)))
-    first = [_score(opinion, window, float(thresholds[row]), series, int(row), by) for row in rows]
-    told = {"detector": bank.second.name, "state": "WARN"}
-    second = [
-        _score(opinion, window, float(thresholds[row]), series, int(row), by).model_copy(update=told)
-        for row in np.flatnonzero(opinion.second)
+    first = [_score(verdict, window, float(thresholds[row]), series, int(row), by) for row in rows]
+    others = [
+        _score(verdict, window, float(thresholds[row]), series, int(row), by).model_copy(
+            update={"detector": name, "state": "WARN"}
+        )
+        for name, seen in verdict.others.items()
+        for row in np.flatnonzero(seen)
     ]
-    return first + second
+    return first + others
 
 
-def _score(opinion: Opinion, window: Window, threshold: float, series: Series, row: int, by: Learner) -> Score:
-    scores = opinion.scores
+def _score(verdict: Verdict, window: Window, threshold: float, series: Series, row: int, by: Learner) -> Score:
+    scores = verdict.scores
     feature, kpi = series.name(row)
     return Score.model_construct(  # our own numbers, thousands a second after an outage
         window_start=datetime.fromtimestamp(window.start - judged_after(kpi), UTC),
@@ -55,15 +57,15 @@ def _score(opinion: Opinion, window: Window, threshold: float, series: Series, r
         log_e=float(scores.log_e[row]),
         threshold=threshold,
         coverage=float(window.coverage[row]),
-        state=_state(opinion, row, threshold),
+        state=_state(verdict, row, threshold),
     )
 
 
-def _state(opinion: Opinion, row: int, threshold: float) -> State:
-    if opinion.alarm[row]:
+def _state(verdict: Verdict, row: int, threshold: float) -> State:
+    if verdict.alarm[row]:
         return "ALARM"
-    if opinion.unknown[row]:
+    if verdict.unknown[row]:
         return "UNKNOWN"
-    if not opinion.scores.warm[row]:
+    if not verdict.scores.warm[row]:
         return "WARMING"
-    return "WARN" if opinion.scores.log_e[row] > threshold / 2 else "OK"
+    return "WARN" if verdict.scores.log_e[row] > threshold / 2 else "OK"

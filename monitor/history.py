@@ -5,13 +5,13 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
-from detectors.arrivals import ARRIVALS
 from detectors.knowledge import sorted_names
 from detectors.rolling import ByStratum, Columns
 from monitor.columns import SCORED, Expected, Layout, Series, Tables, tables
 from monitor.store.expected import read_expected
 from monitor.store.windows import read_mask_counts
 from monitor.windows import COMPLETENESS_SECONDS, WINDOW_SECONDS
+from schemas.kpis import ARRIVALS
 
 
 def read_columns(

@@ -8,12 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from detectors.arrivals import ARRIVALS
-from detectors.bank import Bank, Opinion
+from detectors.bank import Bank, Verdict
 from monitor.columns import SCORED, Series, judged_after
 from monitor.windows import WINDOW_SECONDS
 from schemas.finding import Incident, IncidentSeverity
-from schemas.kpis import CATALOGUE
+from schemas.kpis import ARRIVALS, CATALOGUE
 
 REFRESH_WINDOWS = 6
 """An open incident's size is written again this often: once a minute."""
@@ -52,12 +51,12 @@ class Incidents:
                 changed.append(self._ended(row, end))
         return changed
 
-    def step(self, opinion: Opinion, bank: Bank, series: Series) -> list[Incident]:
+    def step(self, verdict: Verdict, bank: Bank, series: Series) -> list[Incident]:
         """The incidents that this window opened, changed or resolved."""
-        end = opinion.start + WINDOW_SECONDS
-        changed = [self._begun(row, end, bank, series) for row in np.flatnonzero(opinion.opened).tolist()]
-        changed += [self._ended(row, end) for row in np.flatnonzero(opinion.closed).tolist() if row in self.open]
-        if opinion.start // WINDOW_SECONDS % REFRESH_WINDOWS == 0:
+        end = verdict.start + WINDOW_SECONDS
+        changed = [self._begun(row, end, bank, series) for row in np.flatnonzero(verdict.opened).tolist()]
+        changed += [self._ended(row, end) for row in np.flatnonzero(verdict.closed).tolist() if row in self.open]
+        if verdict.start // WINDOW_SECONDS % REFRESH_WINDOWS == 0:
             for row in sorted(self.open):
                 self.open[row] = self.open[row].model_copy(update=_measured(row, bank, series))
                 changed.append(self.open[row])

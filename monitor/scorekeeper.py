@@ -15,7 +15,7 @@ from monitor.errors import StoreUnavailableError
 from monitor.findings import Findings
 from monitor.learner import Library
 from monitor.metrics import Cap, Metrics
-from monitor.scoring import Scorer, learner, owner
+from monitor.scoring import Scorer, learner, opinions, owner
 from monitor.settings import Settings
 from monitor.store.findings import insert_incidents, insert_scores, read_open_incidents, read_scored_until
 from monitor.store.windows import audit_errors, read_watermarks
@@ -110,7 +110,8 @@ class Scorekeeper:
         by = learner(settings.budget_windows)
         if self._library is None:
             self._library = Library(by, self._connect)
-        scorer = Scorer(by, self._library, until, settings.scored_features, self._owns)
+        others = opinions(settings.opinions, by.budget)
+        scorer = Scorer(by, self._library, until, settings.scored_features, self._owns, others)
         began = monotonic()
         self._unsent = scorer.take_up(self._client, read_open_incidents(self._client), _PATIENCE)
         self._clear()  # only now: a page must not end because the store is slow to answer

@@ -14,10 +14,12 @@ from clickhouse_connect.driver.client import Client
 from detectors.bank import Bank
 from detectors.base import Bools, Floats, Window
 from detectors.mixture import StateSpaceDetector
+from detectors.river_opinions import Opinion, opinion
 from detectors.schedule import HISTORY, REPLAYED
 from monitor.admission import Admission
 from monitor.calendar import Calendar
 from monitor.columns import SCORED, Expected, Layout, MaskCounts, Series, tables, windows
+from monitor.errors import UserError
 from monitor.findings import Findings, scores_of
 from monitor.history import expected_when_judged, read_columns
 from monitor.incidents import Incidents, Versions
@@ -47,6 +49,14 @@ def learner(budget_windows: int) -> Learner:
     return Learner(StateSpaceDetector.name, f"builtin-2-{budget_windows}", float(budget_windows * len(SCORED)))
 
 
+def opinions(paths: str, budget: float) -> list[Opinion]:
+    """River's detectors by their paths, with commas between. Raises UserError for one that cannot be used."""
+    try:
+        return [opinion(path.strip(), len(SCORED), budget) for path in paths.split(",") if path.strip()]
+    except ValueError as error:
+        raise UserError(f"VIGIL_OPINIONS: {error}") from error
+
+
 @dataclass(slots=True)
 class Scorer:
     """Scores the features that `owns` says are ours, from window `until` on (Unix seconds).
@@ -59,6 +69,7 @@ class Scorer:
     until: int
     limit: int
     owns: Callable[[str], bool] = lambda feature: True
+    others: Sequence[Opinion] = ()
     not_scored: int = 0
     series: Series = field(default_factory=Series)
     admission: Admission = field(init=False)
@@ -71,7 +82,7 @@ class Scorer:
 
     def __post_init__(self) -> None:
         self.admission = Admission(self.limit)
-        self.bank = Bank(StateSpaceDetector(seconds=WINDOW_SECONDS))
+        self.bank = Bank(StateSpaceDetector(seconds=WINDOW_SECONDS), self.others)
         self.incidents = Incidents(Versions(self.by.detector, self.by.policy))
 
     def take_up(self, client: Client, still_open: Sequence[Incident], patience: float) -> Findings:
@@ -187,9 +198,9 @@ class Scorer:
             yield from windows(tables(part, inside, first, last, layout))
 
     def _step(self, counted: Counted, found: Findings) -> None:
-        window, opinion = self.bank.step(*counted)
-        found.incidents += self.incidents.step(opinion, self.bank, self.series)
-        found.scores += scores_of(opinion, window, self.bank, self.series, self.by)
+        window, verdict = self.bank.step(*counted)
+        found.incidents += self.incidents.step(verdict, self.bank, self.series)
+        found.scores += scores_of(verdict, window, self.bank, self.series, self.by)
 
 
 def owner(feature: str, partitions: int) -> int:

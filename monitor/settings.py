@@ -74,7 +74,11 @@ class Settings(BaseSettings):
         60_480, description="Windows per false page and series: 60480 is one a week."
     )
     history_hours: Annotated[int, Field(ge=1, le=24 * 35)] = Field(
-        24, description="Hours of stored windows the scorer learns from at its start."
+        24, description="Hours after which a window that nobody scored, as all workers were away, is left unscored."
+    )
+    opinions: str = Field(
+        "river.drift.PageHinkley,river.drift.ADWIN",
+        description="River's detectors whose opinion is stored beside each score, and never pages; comma between.",
     )
 
     def otlp_key(self) -> bytes | None:

@@ -29,6 +29,7 @@ from monitor.letters import Letterbox
 from monitor.metrics import Metrics
 from monitor.producing import ensure_topics
 from monitor.scorekeeper import Scorekeeper
+from monitor.scoring import opinions
 from monitor.settings import Settings
 from monitor.standstill import Standstill
 from monitor.store.client import connect, embedded_path, is_embedded
@@ -195,6 +196,7 @@ async def or_die(work: Awaitable[T]) -> T:
 
 def run(settings: Settings) -> None:
     """Run a worker until a signal ends it. Raises UserError when something must be put right first."""
+    opinions(settings.opinions, 1.0)  # a mistake is told now and not when the first window is scored
     if settings.create_topics:
         ensure_topics(settings.broker, (*TOPICS, OTLP_TOPIC) if settings.otlp else TOPICS, settings.partitions)
     password = settings.password()

@@ -64,8 +64,11 @@ VIOLATION_KPIS: tuple[Kpi, ...] = tuple(
 TELEMETRY_COMPLETENESS = "telemetry_completeness"
 """Arrived over expected interactions, from heartbeats; it has no mask."""
 
+ARRIVALS = "arrivals"
+"""Interactions that arrived in a window, scored as a rate of many places; it has no mask of its own."""
+
 CATALOGUE: dict[str, Kpi] = {kpi.name: kpi for kpi in KPIS + VIOLATION_KPIS}
-KPI_NAMES: tuple[str, ...] = (*(kpi.name for kpi in KPIS), TELEMETRY_COMPLETENESS)
+KPI_NAMES: tuple[str, ...] = (*(kpi.name for kpi in KPIS), TELEMETRY_COMPLETENESS, ARRIVALS)
 
 
 def counts(kpi: Kpi, mask: int) -> tuple[bool, bool, bool]:
