@@ -1,21 +1,8 @@
 import numpy as np
 import pytest
 
-from benchmarks.detection.fleet import (
-    ANY,
-    FIRST,
-    GROUP,
-    POOL,
-    SINGLE,
-    TOLD,
-    WHOLE,
-    FleetFound,
-    FleetTask,
-    Scene,
-    Watched,
-    draw,
-    measure_fleet,
-)
+from benchmarks.detection.fleet import ANY, FIRST, GROUP, POOL, SINGLE, TOLD, WHOLE, FleetFound, measure_fleet
+from benchmarks.detection.fleet_world import FleetTask, Scene, Watched, draw
 from benchmarks.detection.worlds import DAY, MIDDLE, World
 from detectors.fleet import Fleet
 
