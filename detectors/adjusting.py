@@ -7,7 +7,7 @@ import numpy as np
 from detectors.base import Bools, Floats, Window
 from detectors.knowledge import KNOWN_SHARE, Knowledge
 from detectors.season import DAY
-from detectors.strata import mix_columns
+from detectors.strata import Mixed, Reference, mix_columns, shift_of
 from detectors.traffic_shape import BIN, BINS, WEEKDAYS
 
 
@@ -19,6 +19,7 @@ class Adjuster:
         self._mean: Floats = np.zeros(0)
         self._mixed: Bools = np.zeros(0, dtype=np.bool_)
         self._shapes: dict[int, Floats] = {}
+        self._shifts: dict[int, Reference | None] = {}
 
     def grow(self, series: int) -> None:
         """Make room for more series."""
@@ -39,12 +40,15 @@ class Adjuster:
             self._mean[series], self._mixed[series] = known.strata.mean, True
         if known.shape is not None:
             self._shapes[series] = known.shape.factors
+        if known.shifts:
+            self._shifts[series] = known.strata
 
     def cool(self, series: list[int]) -> None:
         """Adjust these series by nothing."""
         self._rates[:, series], self._mean[series], self._mixed[series] = np.nan, 0.5, False
         for one in series:
             self._shapes.pop(one, None)
+            self._shifts.pop(one, None)
 
     def __call__(self, window: Window, evaluated: Floats, bad: Floats) -> Window:
         """The window as it is held against the baselines. The counts by stratum have shape (strata, series).
@@ -55,17 +59,40 @@ class Adjuster:
         for series, factors in self._shapes.items():
             mix[series] = factors[window.start // DAY % WEEKDAYS, window.start % DAY // BIN % BINS]
         if not self._mixed.any():
-            return replace(window, mix=mix)
+            return self._without_shifts(replace(window, mix=mix))
         rates = np.full(evaluated.shape, np.nan)
         rates[: len(self._rates)] = self._rates[: len(rates)]
         found = mix_columns(rates, self._mean, evaluated, bad)
         use = self._mixed
         known = 1.0 - found.unknown >= KNOWN_SHARE
-        return Window(
-            start=window.start,
-            evaluated=np.where(use, found.evaluated, window.evaluated),
-            bad=np.where(use, found.bad, window.bad),
-            coverage=np.where(use & ~known, 0.0, window.coverage),
-            floor=window.floor,
-            mix=np.where(use, found.mix, mix),
+        return self._with_shifts(
+            Window(
+                start=window.start,
+                evaluated=np.where(use, found.evaluated, window.evaluated),
+                bad=np.where(use, found.bad, window.bad),
+                coverage=np.where(use & ~known, 0.0, window.coverage),
+                floor=window.floor,
+                mix=np.where(use, found.mix, mix),
+            ),
+            found,
         )
+
+    def _without_shifts(self, window: Window) -> Window:
+        """Of a series that watches strata of which nothing is known nothing is said."""
+        if self._shifts:
+            rows = list(self._shifts)
+            window.evaluated[rows] = window.bad[rows] = 0.0
+        return window
+
+    def _with_shifts(self, window: Window, found: Mixed) -> Window:
+        for series, reference in self._shifts.items():
+            if reference is None:
+                window.evaluated[series] = window.bad[series] = 0.0
+                continue
+            one = slice(series, series + 1)
+            alone = Mixed(found.evaluated[one], found.bad[one], found.mix[one], found.unknown[one])
+            evaluated, moved = shift_of(reference, alone)
+            window.evaluated[series], window.bad[series] = evaluated[0], moved[0]
+            if window.mix is not None:
+                window.mix[series] = 1.0
+        return window

@@ -8,7 +8,7 @@ import numpy as np
 from detectors.base import Floats
 from detectors.baseline import Baseline
 from detectors.learning import learn
-from detectors.strata import Reference, learn_strata, mix_of
+from detectors.strata import Reference, learn_strata, mix_of, shift_of
 from detectors.traffic_shape import FLAT, Shape, learn_shape
 
 KNOWN_SHARE = 0.5
@@ -29,7 +29,7 @@ class Rows:
     """One series from a Unix time on: columns of shape (windows,); where a window is unknown nothing is evaluated.
 
     `mix` is by what something outside multiplies the odds of a bad event, None where by 1. `arrivals` says that it
-    counts arrivals.
+    counts arrivals; `shifts`, that not the rate is watched but what its strata alone would make of it.
     """
 
     start: int
@@ -39,15 +39,17 @@ class Rows:
     mix: Floats | None = None
     strata: Strata | None = None
     arrivals: bool = False
+    shifts: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Knowledge:
-    """`strata` and `shape` are None where a rate is not adjusted by them."""
+    """`strata` and `shape` are None where a rate is not adjusted by them. `shifts` as of the rows."""
 
     baseline: Baseline
     strata: Reference | None = None
     shape: Shape | None = None
+    shifts: bool = False
 
 
 def know(rows: Rows, budget: float) -> Knowledge:
@@ -61,18 +63,22 @@ def know(rows: Rows, budget: float) -> Knowledge:
         n, k = np.where(here, known.evaluated, 0.0), np.where(here, known.bad, 0.0)
         reference = learn_strata(known.names, rows.start, rows.seconds, n, k)
         evaluated, bad, mix = by_strata(rows, reference)
+    elif rows.shifts:
+        evaluated = bad = np.zeros_like(rows.evaluated)
     elif rows.arrivals:
         arrived = np.where(rows.evaluated > 0.0, rows.bad, np.nan)
         shape, mix = learn_shape(rows.start, arrived, rows.seconds)
         if shape is FLAT:
             shape = mix = None
-    return Knowledge(learn(rows.start, evaluated, bad, budget, rows.seconds, mix=mix), reference, shape)
+    return Knowledge(learn(rows.start, evaluated, bad, budget, rows.seconds, mix=mix), reference, shape, rows.shifts)
 
 
 def adjusted(rows: Rows, known: Knowledge) -> tuple[Floats, Floats, Floats | None]:
     """Evaluated, bad and mix, shape (windows,), as they are held against the baseline."""
     if known.strata is not None and rows.strata is not None:
         return by_strata(rows, known.strata)
+    if known.shifts:
+        return np.zeros_like(rows.evaluated), np.zeros_like(rows.bad), None
     if known.shape is not None:
         return rows.evaluated, rows.bad, known.shape.mix(rows.start, len(rows.bad), rows.seconds)
     return rows.evaluated, rows.bad, rows.mix
@@ -81,9 +87,13 @@ def adjusted(rows: Rows, known: Knowledge) -> tuple[Floats, Floats, Floats | Non
 def by_strata(rows: Rows, reference: Reference) -> tuple[Floats, Floats, Floats | None]:
     """The events in strata whose rates are known, and by what their mix multiplies the odds."""
     if rows.strata is None:
-        return rows.evaluated, rows.bad, rows.mix
+        none = np.zeros_like(rows.evaluated) if rows.shifts else rows.evaluated
+        return none, np.minimum(rows.bad, none), rows.mix
     found = mix_of(reference, rows.strata.names, rows.strata.evaluated, rows.strata.bad)
     use = (rows.evaluated > 0.0) & (1.0 - found.unknown >= KNOWN_SHARE)
+    if rows.shifts:
+        evaluated, moved = shift_of(reference, found)
+        return np.where(use, evaluated, 0.0), np.where(use, moved, 0.0), None
     return np.where(use, found.evaluated, 0.0), np.where(use, found.bad, 0.0), found.mix
 
 

@@ -34,8 +34,8 @@ class Columns:
     """Windows of some series of one feature from a Unix time on: `evaluated` and `bad` of shape (series, windows).
 
     Where a window is unknown it has nothing evaluated. `mix`, of that shape, is by what something outside multiplies
-    the odds of a bad event; without it, 1 everywhere. `strata` are the same counts by stratum, and `arrivals` is the
-    index of the series that counts arrivals, where there are such.
+    the odds of a bad event; without it, 1 everywhere. `strata` are the same counts by stratum. `arrivals` is the index
+    of the series that counts arrivals, and `shifts` of the one that watches the strata themselves, if there is one.
     """
 
     start: int
@@ -45,6 +45,7 @@ class Columns:
     mix: Floats | None = None
     strata: ByStratum | None = None
     arrivals: int | None = None
+    shifts: int | None = None
 
     @property
     def end(self) -> int:
@@ -70,7 +71,7 @@ class Columns:
             strata = Strata(self.strata.names, self.strata.evaluated[series], self.strata.bad[series])
         mix = None if self.mix is None else self.mix[series]
         counts = self.evaluated[series], self.bad[series]
-        return Rows(self.start, self.seconds, *counts, mix, strata, series == self.arrivals)
+        return Rows(self.start, self.seconds, *counts, mix, strata, series == self.arrivals, series == self.shifts)
 
     def first(self) -> int:
         """Where the first window with anything in it starts; `end` if there is none."""

@@ -8,7 +8,7 @@ import measured  # beside this file
 import measured_detection
 
 from monitor.settings import PREFIX, Settings
-from schemas.kpis import ARRIVALS, CATALOGUE, KPIS, TELEMETRY_COMPLETENESS
+from schemas.kpis import ARRIVALS, CATALOGUE, KPIS, PROMPT_MIX, TELEMETRY_COMPLETENESS
 
 ROOT = Path(__file__).parent.parent
 FILES = ("README.md",)
@@ -36,6 +36,9 @@ def kpi_table() -> str:
         f"| `{TELEMETRY_COMPLETENESS}` | interactions that emitters counted and that did not arrive | warning |"
     )
     rows.append(f"| `{ARRIVALS}` | too few or too many interactions, whatever emitters say | warning, more: info |")
+    rows.append(
+        f"| `{PROMPT_MIX}` | not bad: what is asked has changed, told beside the KPIs it is kept out of | info |"
+    )
     return "\n".join(rows)
 
 

@@ -10,13 +10,14 @@ from scipy.sparse import coo_array
 from detectors.arrivals import as_rate
 from detectors.base import Bools, Floats, Window
 from monitor.windows import COMPLETENESS_SECONDS, WINDOW_SECONDS
-from schemas.kpis import ARRIVALS, KPIS, TELEMETRY_COMPLETENESS, counts
+from schemas.kpis import ARRIVALS, KPIS, PROMPT_MIX, TELEMETRY_COMPLETENESS, counts
 from schemas.outcomes import Bit
 
-SCORED = (*(kpi.name for kpi in KPIS), TELEMETRY_COMPLETENESS, ARRIVALS)
+SCORED = (*(kpi.name for kpi in KPIS), TELEMETRY_COMPLETENESS, ARRIVALS, PROMPT_MIX)
 """KPIs that are scored, in the order of their rows."""
-_COMPLETENESS, _ARRIVALS = len(KPIS), len(KPIS) + 1
-FLOORS = np.array([*(kpi.coverage_floor for kpi in KPIS), 0.0, 0.0])
+_COMPLETENESS, _ARRIVALS, _MIX = len(KPIS), len(KPIS) + 1, len(KPIS) + 2
+_REFUSALS = SCORED.index("refusal_rate")
+FLOORS = np.array([*(kpi.coverage_floor for kpi in KPIS), 0.0, 0.0, 0.0])
 """Coverage below which a KPI is unknown, shape (KPIs,); what arrived and what is missing is never unknown."""
 
 
@@ -174,6 +175,7 @@ def _coverage(evaluated: Floats, population: Floats, arrived_share: Floats) -> F
     share = np.divide(evaluated, population, out=np.ones_like(evaluated), where=population > 0)
     found: Floats = np.minimum(share, 1.0) * arrived_share[:, :, None]
     found[:, :, _COMPLETENESS:] = 1.0  # measured against what was expected, so always known
+    found[:, :, _MIX] = found[:, :, _REFUSALS]
     return found
 
 
@@ -183,5 +185,6 @@ def _truth(masks: npt.NDArray[np.uint64]) -> tuple[Floats, Floats, Floats]:
     for row, mask in enumerate(masks):
         for column, kpi in enumerate(KPIS):
             found[:, row, column] = counts(kpi, int(mask))
+        found[:, row, _MIX] = found[:, row, _REFUSALS]
         found[0, row, _ARRIVALS] = int(mask) & (Bit.INTERACTION | Bit.SYNTHETIC) == Bit.INTERACTION
     return found[0], found[1], found[2]

@@ -11,7 +11,9 @@ from monitor.columns import SCORED, Expected, Layout, Series, Tables, tables
 from monitor.store.expected import read_expected
 from monitor.store.windows import read_mask_counts
 from monitor.windows import COMPLETENESS_SECONDS, WINDOW_SECONDS
-from schemas.kpis import ARRIVALS
+from schemas.kpis import ARRIVALS, PROMPT_MIX
+
+_ARRIVALS, _SHIFTS = SCORED.index(ARRIVALS), SCORED.index(PROMPT_MIX)
 
 
 def read_columns(
@@ -41,7 +43,7 @@ def as_columns(found: Tables, strata: tuple[str, ...]) -> Columns:
         counts = (np.ascontiguousarray(table[:, 0, :-1, :].transpose(2, 1, 0)) for table in found.by_stratum)
         by_stratum = ByStratum(strata, *counts)
     both = np.ascontiguousarray(evaluated), np.ascontiguousarray(bad)
-    return Columns(found.start, WINDOW_SECONDS, *both, strata=by_stratum, arrivals=SCORED.index(ARRIVALS))
+    return Columns(found.start, WINDOW_SECONDS, *both, strata=by_stratum, arrivals=_ARRIVALS, shifts=_SHIFTS)
 
 
 def expected_when_judged(client: Client, start: int, end: int, features: Sequence[str] = ()) -> Expected:

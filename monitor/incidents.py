@@ -12,7 +12,7 @@ from detectors.bank import Bank, Verdict
 from monitor.columns import SCORED, Series, judged_after
 from monitor.windows import WINDOW_SECONDS
 from schemas.finding import Incident, IncidentSeverity
-from schemas.kpis import ARRIVALS, CATALOGUE
+from schemas.kpis import ARRIVALS, CATALOGUE, PROMPT_MIX
 
 REFRESH_WINDOWS = 6
 """An open incident's size is written again this often: once a minute."""
@@ -106,8 +106,8 @@ def _measured(row: int, bank: Bank, series: Series) -> dict[str, Any]:
 
 
 def _severity(kpi: str, rises: bool) -> IncidentSeverity:
-    if kpi == ARRIVALS and rises:
-        return "info"  # more traffic is no harm; less may be an outage
+    if kpi == PROMPT_MIX or (kpi == ARRIVALS and rises):
+        return "info"  # what is asked is not ours; more traffic is no harm, less may be an outage
     known = CATALOGUE.get(kpi)
     return "warning" if known is None else known.severity
 

@@ -15,7 +15,7 @@ from detectors.strata import Reference
 from detectors.traffic_shape import BINS, WEEKDAYS, Shape
 
 _LEARNED = (
-    "kpi", "parameters", "fitted", "windows", "seconds", "strata", "strata_rates", "strata_mean", "shape",
+    "kpi", "parameters", "fitted", "windows", "seconds", "strata", "strata_rates", "strata_mean", "shape", "shifts",
 )  # fmt: skip
 _COLUMNS = ("feature", "detector", "policy_version", "learned_at", *_LEARNED)
 
@@ -63,13 +63,13 @@ def _numbers(known: Knowledge) -> list[Any]:
     rates = [] if strata is None else strata.of(names).tolist()
     factors = [] if shape is None else shape.factors.ravel().tolist()
     learned = [baseline.parameters.tolist(), baseline.fitted, baseline.windows, baseline.seconds]
-    return [*learned, list(names), rates, 0.0 if strata is None else strata.mean, factors]
+    return [*learned, list(names), rates, 0.0 if strata is None else strata.mean, factors, known.shifts]
 
 
 def _knowledge(numbers: Sequence[Any]) -> Knowledge:
-    parameters, fitted, windows, seconds, names, rates, mean, factors = numbers
+    parameters, fitted, windows, seconds, names, rates, mean, factors, shifts = numbers
     baseline = Baseline(np.array(parameters, dtype=np.float64), int(fitted), int(windows), int(seconds))
     known = np.array(rates, dtype=np.float64)
     strata = Reference(tuple(names), known, np.zeros(len(known)), ~np.isnan(known), float(mean)) if names else None
     shape = Shape(np.array(factors, dtype=np.float64).reshape(WEEKDAYS, BINS)) if factors else None
-    return Knowledge(baseline, strata, shape)
+    return Knowledge(baseline, strata, shape, bool(shifts))

@@ -14,6 +14,7 @@ CREATE TABLE baselines (
     strata_rates Array(Float64) COMMENT 'NaN where too little is known of one',
     strata_mean Float64 COMMENT 'rate in the mix of the history',
     shape Array(Float64) COMMENT 'of arrivals: factors by day of the week and five minutes, if harmonics do not do',
+    shifts Bool COMMENT 'the mix of strata itself is watched',
     inserted_at DateTime('UTC') DEFAULT now('UTC')
 )
 ENGINE = ReplacingMergeTree
