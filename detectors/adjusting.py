@@ -7,7 +7,7 @@ import numpy as np
 from detectors.base import Bools, Floats, Window
 from detectors.knowledge import KNOWN_SHARE, Knowledge
 from detectors.season import DAY
-from detectors.strata import Mixed, Reference, mix_columns, shift_of
+from detectors.strata import Reference, mix_columns, shift_of
 from detectors.traffic_shape import BIN, BINS, WEEKDAYS
 
 
@@ -59,7 +59,7 @@ class Adjuster:
         for series, factors in self._shapes.items():
             mix[series] = factors[window.start // DAY % WEEKDAYS, window.start % DAY // BIN % BINS]
         if not self._mixed.any():
-            return self._without_shifts(replace(window, mix=mix))
+            return self._with_shifts(replace(window, mix=mix), evaluated)
         rates = np.full(evaluated.shape, np.nan)
         rates[: len(self._rates)] = self._rates[: len(rates)]
         found = mix_columns(rates, self._mean, evaluated, bad)
@@ -74,25 +74,15 @@ class Adjuster:
                 floor=window.floor,
                 mix=np.where(use, found.mix, mix),
             ),
-            found,
+            evaluated,
         )
 
-    def _without_shifts(self, window: Window) -> Window:
-        """Of a series that watches strata of which nothing is known nothing is said."""
-        if self._shifts:
-            rows = list(self._shifts)
-            window.evaluated[rows] = window.bad[rows] = 0.0
-        return window
-
-    def _with_shifts(self, window: Window, found: Mixed) -> Window:
+    def _with_shifts(self, window: Window, evaluated: Floats) -> Window:
         for series, reference in self._shifts.items():
-            if reference is None:
-                window.evaluated[series] = window.bad[series] = 0.0
-                continue
-            one = slice(series, series + 1)
-            alone = Mixed(found.evaluated[one], found.bad[one], found.mix[one], found.unknown[one])
-            evaluated, moved = shift_of(reference, alone)
-            window.evaluated[series], window.bad[series] = evaluated[0], moved[0]
+            n = k = np.zeros(1)
+            if reference is not None:
+                n, k = shift_of(reference, reference.names, evaluated[: len(reference.names), series : series + 1])
+            window.evaluated[series], window.bad[series] = n[0], k[0]
             if window.mix is not None:
                 window.mix[series] = 1.0
         return window

@@ -9,8 +9,8 @@ from detectors.base import Bools, Floats
 from detectors.baseline import Baseline, decided
 from detectors.compiled import compiled
 from detectors.outlook import expected_rate
-from detectors.rows import COMPLEMENT, HARMONICS, SEASON, STATE
-from detectors.season import basis, mixed, seasonal_rate
+from detectors.rows import HARMONICS, SEASON, STATE
+from detectors.season import mixed_rates, seasonal_rates
 from detectors.statespace import CLOSED, OPENED, start_state, step
 
 Integers = npt.NDArray[np.int64]
@@ -59,35 +59,32 @@ def run(
     k = np.ascontiguousarray(bad, dtype=np.float64)
     state, expected = begun(baseline) if state is None else state.copy(), np.zeros(len(n))
     watched = n - k if baseline.complement else k
-    tilt = np.ones(len(n)) if mix is None else np.ascontiguousarray(mix)
-    log_e, events, up = _steps(baseline.parameters, state, start, baseline.seconds, n, watched, tilt, expected)
+    rates = seasonal_rates(baseline.parameters[SEASON : SEASON + HARMONICS], start, baseline.seconds, len(n))
+    if mix is not None:
+        rates = mixed_rates(rates, 1.0 / mix if baseline.complement else mix)
+    log_e, events, up = _steps(baseline.parameters, state, rates, n, watched, expected)
     opened = np.flatnonzero(events == OPENED)
     normal = 1.0 - expected if baseline.complement else expected
     return Run(log_e, normal, opened, np.flatnonzero(events == CLOSED), up[opened] != baseline.complement, state)
 
 
-def statistic(baseline: Baseline, start: int, evaluated: Floats, bad: Floats, mix: Floats) -> Floats:
-    """The statistic over columns of the events that are watched, shape (windows,), when nothing ever opens; `mix` is
-    by what the mix multiplies the odds of those events.
+def statistic(baseline: Baseline, rates: Floats, evaluated: Floats, bad: Floats) -> Floats:
+    """The statistic over columns of the events that are watched, shape (windows,), when nothing ever opens; `rates`
+    are those of their season and mix.
     """
     endless = decided(baseline, np.inf, False)
-    none = np.zeros(0)
-    return _steps(endless.parameters, begun(endless), start, baseline.seconds, evaluated, bad, mix, none)[0]
+    return _steps(endless.parameters, begun(endless), rates, evaluated, bad, np.zeros(0))[0]
 
 
 @compiled
-def _steps(  # noqa: PLR0913  columns, because compiled
-    row: Floats, state: Floats, start: int, seconds: int, evaluated: Floats, bad: Floats, mix: Floats, expected: Floats
+def _steps(
+    row: Floats, state: Floats, rates: Floats, evaluated: Floats, bad: Floats, expected: Floats
 ) -> tuple[Floats, Integers, Bools]:
     """Changes `state`, and fills `expected` unless it has length 0."""
     windows = len(bad)
     log_e, events, up = np.zeros(windows), np.zeros(windows, dtype=np.int64), np.zeros(windows, dtype=np.bool_)
-    harmonics = np.zeros(HARMONICS)
     for i in range(windows):
-        basis(start + i * seconds, harmonics)
-        rate = seasonal_rate(row[SEASON : SEASON + HARMONICS], harmonics)
-        rate = mixed(rate, 1.0 / mix[i] if row[COMPLEMENT] > 0.0 else mix[i])
         if len(expected) > 0:
-            expected[i] = expected_rate(state, row, rate)
-        log_e[i], up[i], events[i] = step(state, row, rate, evaluated[i], bad[i])
+            expected[i] = expected_rate(state, row, rates[i])
+        log_e[i], up[i], events[i] = step(state, row, rates[i], evaluated[i], bad[i])
     return log_e, events, up

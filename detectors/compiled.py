@@ -29,6 +29,14 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     return cast(Callable[P, R], made)
 
 
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """The same for small parts of loops, which become vector instructions only if nothing is called in them.
+
+    They are kept with what they are part of.
+    """
+    return cast(Callable[P, R], numba.njit(forceinline=True, **_OPTIONS)(function))
+
+
 def _sources() -> str:
     """A name for all sources of this package as they are now."""
     digest = hashlib.sha256()

@@ -6,13 +6,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectors.base import Floats
-from detectors.baseline import Baseline
+from detectors.baseline import Baseline, cold
 from detectors.learning import learn
+from detectors.season import DAY
 from detectors.strata import Reference, learn_strata, mix_of, shift_of
 from detectors.traffic_shape import FLAT, Shape, learn_shape
 
 KNOWN_SHARE = 0.5
 """Where fewer of a window's events are in strata whose rates are known, the window is unknown."""
+
+TRAFFIC_KNOWN = 3 * DAY
+"""Seconds of history without which nobody knows when a feature sleeps: until then its arrivals are not scored."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +69,8 @@ def know(rows: Rows, budget: float) -> Knowledge:
         evaluated, bad, mix = by_strata(rows, reference)
     elif rows.shifts:
         evaluated = bad = np.zeros_like(rows.evaluated)
+    elif rows.arrivals and len(rows.bad) * rows.seconds < TRAFFIC_KNOWN:
+        return Knowledge(cold(len(rows.bad), rows.seconds))
     elif rows.arrivals:
         arrived = np.where(rows.evaluated > 0.0, rows.bad, np.nan)
         shape, mix = learn_shape(rows.start, arrived, rows.seconds)
@@ -92,8 +98,8 @@ def by_strata(rows: Rows, reference: Reference) -> tuple[Floats, Floats, Floats 
     found = mix_of(reference, rows.strata.names, rows.strata.evaluated, rows.strata.bad)
     use = (rows.evaluated > 0.0) & (1.0 - found.unknown >= KNOWN_SHARE)
     if rows.shifts:
-        evaluated, moved = shift_of(reference, found)
-        return np.where(use, evaluated, 0.0), np.where(use, moved, 0.0), None
+        evaluated, heavy = shift_of(reference, rows.strata.names, rows.strata.evaluated)
+        return np.where(use, evaluated, 0.0), np.where(use, heavy, 0.0), None
     return np.where(use, found.evaluated, 0.0), np.where(use, found.bad, 0.0), found.mix
 
 

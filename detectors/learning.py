@@ -115,7 +115,7 @@ def _learned(  # noqa: PLR0913  the parts of a history
     threshold = math.log(budget * _share(n, seconds)) + _margin(noise, float(k.sum()))
     shares = weights(float(rates.mean()), mean_evaluated, noise, up_share)
     baseline = baseline_of(season, noise, shares, threshold, len(n), seconds)
-    path = statistic(baseline, start, np.where(mask, n, 0.0), np.where(mask, k, 0.0), mix)
+    path = statistic(baseline, rates, np.where(mask, n, 0.0), np.where(mask, k, 0.0))
     return baseline, np.where(mask, path, 0.0)
 
 

@@ -2,12 +2,13 @@
 
 import itertools
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from detectors.base import Bools, Floats
-from detectors.level import surprise
+from detectors.level import surprises
 from detectors.rows import (
     JUMP_RATE,
     JUMP_VARIANCE,
@@ -25,8 +26,11 @@ WEEK = 604_800.0
 _BIN = 60.0
 _GAIN_WANDER, _GAIN_SLOW, _GAIN_JUMPS = 1.0, 4.0, 4.0
 """Nats of log-likelihood that a wandering level, a second scale of it, and jumps must bring to be believed."""
+_HOPELESS = 4.0
+"""Nats by which jumps may be less likely than none, and still be tried with other memories and sizes."""
 _SHORT = 900.0
 _LAGS = 6
+_VECTOR = 4
 _MAX_LOSS = 1.5
 
 
@@ -62,11 +66,8 @@ def fit_noise(history: History, seconds: int) -> Noise:
     rho = moment_rho(history)
     minutes = _binned(history, windows)
     still = Noise(rho=rho, tau=3600.0 / seconds)
-    without = _surprise(minutes, still, windows)
     memories = tuple(memory / seconds for memory in MEMORIES)
-    gain, wandering = min(
-        (_best_sigma(minutes, replace(still, tau=tau), windows) for tau in memories), key=lambda found: found[0]
-    )
+    without, gain, wandering = _wandering(minutes, still, windows, memories)
     if gain >= without - _GAIN_WANDER:
         return still
     found = wandering
@@ -76,10 +77,7 @@ def fit_noise(history: History, seconds: int) -> Noise:
     if found.tau <= _SHORT / seconds:
         # A minute is long against such a memory: its mean hides some of the level's movement.
         factors = (0.9, 1.0, 1.12, 1.25, 1.4)
-        found = min(
-            (replace(found, sigma=found.sigma * factor) for factor in factors),
-            key=lambda noise: _surprise(history, noise, 1),
-        )
+        _, found = _likeliest(history, [replace(found, sigma=found.sigma * factor) for factor in factors], 1)
     return found
 
 
@@ -146,41 +144,77 @@ def noise_of(row: Floats) -> Noise:
     )
 
 
-def _surprise(history: History, noise: Noise, windows: int) -> float:
+def _surprises(history: History, candidates: Sequence[Noise], windows: int) -> list[float]:
+    """Minus the log-likelihood of each; all have the same rho."""
+    # Whole vectors of them: one alone would take as long.
+    filled = [*candidates, *[candidates[0]] * (-len(candidates) % _VECTOR)]
+    rows = np.array([parameters_of(noise, windows) for noise in filled])
     known = history.known.astype(np.float64)
-    return surprise(parameters_of(noise, windows), history.rates, history.evaluated, history.bad, known, float(windows))
+    return list(
+        surprises(rows, history.rates, history.evaluated, history.bad, known, float(windows))[: len(candidates)]
+    )
+
+
+def _likeliest(history: History, candidates: Sequence[Noise], windows: int) -> tuple[float, Noise]:
+    """Minus the log-likelihood of a history, and the candidate by which it is likeliest."""
+    values = _surprises(history, candidates, windows)
+    best = int(np.argmin(values))
+    return values[best], candidates[best]
+
+
+def _better(
+    best: tuple[float, Noise], history: History, candidates: Sequence[Noise], windows: int
+) -> tuple[float, Noise]:
+    """The likeliest of these and the best so far."""
+    return min(best, _likeliest(history, candidates, windows), key=lambda one: one[0]) if candidates else best
 
 
 def _binned(history: History, windows: int) -> History:
     """Sums over so many windows; a bin with an unknown window in it is unknown."""
     size = len(history.bad) // windows * windows
 
-    def blocks(column: Floats) -> Floats:
-        return column[:size].reshape(-1, windows)
+    def sums(column: Floats) -> Floats:
+        found = np.zeros(size // windows)
+        for i in range(windows):
+            found += column[i:size:windows]
+        return found
 
-    evaluated = blocks(history.evaluated).sum(axis=1)
-    expected = blocks(history.evaluated * history.rates).sum(axis=1)
+    evaluated = sums(history.evaluated)
+    expected = sums(history.evaluated * history.rates)
     return History(
         evaluated=evaluated,
-        bad=blocks(history.bad).sum(axis=1),
+        bad=sums(history.bad),
         rates=expected / np.maximum(evaluated, 1.0),
-        known=blocks(history.known.astype(np.float64)).min(axis=1) > 0.0,
+        known=sums(history.known.astype(np.float64)) == windows,
     )
 
 
-def _best_sigma(history: History, noise: Noise, windows: int) -> tuple[float, Noise]:
-    """Minus the log-likelihood and the noise at the best sigma for this memory: a parabolic search of its logarithm."""
-    xs = [math.log(sigma) for sigma in (0.03, 0.1, 0.3)]
-    ys = [_surprise(history, replace(noise, sigma=math.exp(x)), windows) for x in xs]
+def _wandering(history: History, still: Noise, windows: int, memories: tuple[float, ...]) -> tuple[float, float, Noise]:
+    """Minus the log-likelihood without a wander, and with the best one, and that noise.
+
+    A parabolic search of the logarithm of sigma, for all memories at a time.
+    """
+    xs = [[math.log(sigma) for sigma in (0.03, 0.1, 0.3)] for _ in memories]
+    first = [
+        still,
+        *(replace(still, tau=tau, sigma=math.exp(x)) for tau, row in zip(memories, xs, strict=True) for x in row),
+    ]
+    without, *values = _surprises(history, first, windows)
+    ys = [values[3 * i : 3 * i + 3] for i in range(len(memories))]
+    # The least likely memory is not looked at again.
+    alive = sorted(range(len(memories)), key=lambda i: min(ys[i]))[:_VECTOR]
     for _ in range(4):
-        x = _next_point(xs, ys)
-        if x is None:
+        points = [(i, x) for i in alive if (x := _next_point(xs[i], ys[i])) is not None]
+        if not points:
             break
-        place = int(np.searchsorted(xs, x))
-        xs.insert(place, x)
-        ys.insert(place, _surprise(history, replace(noise, sigma=math.exp(x)), windows))
-    best = int(np.argmin(ys))
-    return ys[best], replace(noise, sigma=math.exp(xs[best]))
+        tried = [replace(still, tau=memories[i], sigma=math.exp(x)) for i, x in points]
+        for (i, x), y in zip(points, _surprises(history, tried, windows), strict=True):
+            place = int(np.searchsorted(xs[i], x))
+            xs[i].insert(place, x)
+            ys[i].insert(place, y)
+    best = min(range(len(memories)), key=lambda i: min(ys[i]))
+    least = int(np.argmin(ys[best]))
+    return without, ys[best][least], replace(still, tau=memories[best], sigma=math.exp(xs[best][least]))
 
 
 def _next_point(xs: list[float], ys: list[float]) -> float | None:
@@ -211,15 +245,13 @@ def _with_slow(
                 sigma, slow_sigma = noise.sigma * math.sqrt(share), noise.sigma * math.sqrt(1.0 - share)
                 found.append(replace(noise, sigma=sigma, tau=fast, slow_sigma=slow_sigma, slow_tau=slow))
 
-    def value(candidate: Noise) -> float:
-        return _surprise(history, candidate, windows)
-
-    two = min(found, key=value)
-    for factor in (0.5, 2.0, 0.7, 1.4, 0.85, 1.2):
-        two = min(two, replace(two, sigma=two.sigma * factor), key=value)
-        two = min(two, replace(two, slow_sigma=two.slow_sigma * factor), key=value)
-    least = value(two)
-    return (least, two) if least < best - _GAIN_SLOW else (best, noise)
+    two = _likeliest(history, found, windows)
+    for factor in (2.0, 1.4, 1.2):
+        steps = [step for step in itertools.product((1.0 / factor, 1.0, factor), repeat=2) if step != (1.0, 1.0)]
+        at = two[1]
+        near = [replace(at, sigma=at.sigma * f, slow_sigma=at.slow_sigma * g) for f, g in steps]
+        two = _better(two, history, near, windows)
+    return two if two[0] < best - _GAIN_SLOW else (best, noise)
 
 
 def _with_jumps(
@@ -234,14 +266,14 @@ def _with_jumps(
         replace(half, jump_rate=rate / week, jump_sd=sd) for rate in (4.0, 20.0, 100.0) for sd in (0.07, 0.15, 0.3)
     ]
 
-    def likeliest(candidates: list[Noise]) -> Noise:
-        return min(candidates, key=lambda candidate: _surprise(history, candidate, windows))
-
-    jumping = likeliest(found)
-    sigma, slow, sd = 2.0 * jumping.sigma, 2.0 * jumping.slow_sigma, jumping.jump_sd
-    factors = (1.0, 0.7, 0.25, 0.1)
-    jumping = likeliest([jumping, *(replace(jumping, sigma=sigma * f, slow_sigma=slow * f) for f in factors)])
-    near = [tau for tau in memories if tau != jumping.tau and jumping.tau / 5 <= tau <= jumping.tau * 5]
-    jumping = likeliest([jumping, *(replace(jumping, tau=tau) for tau in near)])
-    jumping = likeliest([jumping, *(replace(jumping, jump_sd=sd * f) for f in (0.7, 1.4))])
-    return jumping if _surprise(history, jumping, windows) < best - _GAIN_JUMPS else noise
+    jumping = _likeliest(history, found, windows)
+    sigma, slow, sd = 2.0 * jumping[1].sigma, 2.0 * jumping[1].slow_sigma, jumping[1].jump_sd
+    scaled = [replace(jumping[1], sigma=sigma * f, slow_sigma=slow * f) for f in (1.0, 0.7, 0.25, 0.1)]
+    jumping = _better(jumping, history, scaled, windows)
+    if jumping[0] > best + _HOPELESS:
+        return noise
+    tau = jumping[1].tau
+    near = [replace(jumping[1], tau=other) for other in memories if other != tau and tau / 5 <= other <= tau * 5]
+    jumping = _better(jumping, history, near, windows)
+    jumping = _better(jumping, history, [replace(jumping[1], jump_sd=sd * f) for f in (0.7, 1.4)], windows)
+    return jumping[1] if jumping[0] < best - _GAIN_JUMPS else noise

@@ -62,9 +62,14 @@ def seasonal_rates(coefficients: Floats, start: int, seconds: int, windows: int)
     """The rates of so many windows of so many seconds from a Unix time on."""
     harmonics = np.zeros(HARMONICS)
     rates = np.zeros(windows)
+    period = windows if DAY % seconds != 0 or (coefficients[DAILY:] != 0.0).any() else DAY // seconds
     for i in range(windows):
-        basis(start + i * seconds, harmonics)
-        rates[i] = seasonal_rate(coefficients, harmonics)
+        if i < period:
+            basis(start + i * seconds, harmonics)
+            rates[i] = seasonal_rate(coefficients, harmonics)
+        else:
+            # Without a shape of the week a day is like the one before, to the bit.
+            rates[i] = rates[i - period]
     return rates
 
 

@@ -8,31 +8,45 @@ backtests call the same `step`.
 
 import math
 
+import numpy as np
+
 from detectors.base import Floats
-from detectors.belief import let_pass, merge, start_belief, take
-from detectors.betabinomial import MAX_RATE, log_density
-from detectors.compiled import compiled
+from detectors.belief import (
+    fresh_belief,
+    let_pass,
+    load,
+    merged,
+    passed,
+    start_belief,
+    store,
+    taken,
+    wander_of,
+)
+from detectors.betabinomial import COIN, MAX_RATE, log_coins, log_density
+from detectors.compiled import compiled, inlined
+from detectors.elementary import exp
 from detectors.guard import forget_pages, guard, remember_evidence, remember_page
-from detectors.level import predict_level, start_level, take_level
+from detectors.level import predict_level, settle_level, start_level
 from detectors.rows import (
     ABSORBED,
     BACK,
     BACK_R,
     BELIEF,
+    DENSITIES,
     EVIDENCE,
-    FAST_SLOW,
     HYPOTHESES,
     JUMP_ODDS,
+    JUMP_RATE,
     JUMPED,
     LEVELS,
     NORMAL,
     OPEN,
     RATIOS,
     RHO,
+    ROOM,
     SHARES,
-    SLOW,
-    SLOW_SLOW,
     SLOW_VARIANCE,
+    STATE,
     THRESHOLD,
     UPWARD,
     VARIANCE,
@@ -50,6 +64,12 @@ _MAX_GAIN = 60.0
 _MAX_R = 1e80
 _MAX_EVIDENCE = 200.0
 _TINY = 1e-300
+_FIRST, _SECOND = HYPOTHESES, HYPOTHESES + 1
+"""Places beside the hypotheses."""
+_RATIOS = np.concatenate([RATIOS, np.ones(ROOM - HYPOTHESES)])
+_LOG_RATIOS = np.log(RATIOS)
+_OWN_VARIANCES = np.minimum(np.abs(_LOG_RATIOS) * _OWN_SPREAD, _MAX_SPREAD) ** 2
+"""Of an incident's level around each hypothesis."""
 
 
 @compiled
@@ -58,7 +78,19 @@ def start_state(state: Floats, parameters: Floats) -> None:
     state[:] = 0.0
     start_level(state, parameters)
     for j in range(HYPOTHESES):
-        start_belief(state, LEVELS + j * BELIEF, parameters)
+        store(fresh_belief(wander_of(parameters)), state, LEVELS + j, ROOM)
+
+
+@inlined
+def _hypotheses(state: Floats) -> int:
+    """HYPOTHESES. A compiler that knew the number would unroll the loops over it, and make no vectors."""
+    return len(state) - (STATE - HYPOTHESES)
+
+
+@inlined
+def _room(state: Floats) -> int:
+    """ROOM, likewise."""
+    return len(state) - (STATE - ROOM)
 
 
 @compiled
@@ -103,37 +135,74 @@ def _watch(state: Floats, parameters: Floats, rate: float, evaluated: float, bad
     start_belief(state, BACK, parameters)
     for j in range(HYPOTHESES):
         state[SHARES + j] *= parameters[WEIGHTS + j] / (up + down)
-        _free_level(state, parameters, j)
+    _free_levels(state, parameters)
     return statistic, up >= down, OPENED
 
 
 @compiled
-def _free_level(state: Floats, parameters: Floats, j: int) -> None:
+def _free_levels(state: Floats, parameters: Floats) -> None:
     """An incident seldom has the size of a hypothesis: from its opening on the level is learned around it.
 
     A size between two would else look normal to the wrong one of them, now and then for long enough to close.
     """
-    at = LEVELS + j * BELIEF
-    if parameters[VARIANCE] == 0.0:
-        start_belief(state, at, parameters)
-    state[at + SLOW_SLOW] += _own_variance(j)
-
-
-@compiled
-def _own_variance(j: int) -> float:
-    """Of an incident's level around hypothesis j."""
-    spread = min(abs(math.log(RATIOS[j])) * _OWN_SPREAD, _MAX_SPREAD)
-    return spread * spread
+    still = parameters[VARIANCE] == 0.0
+    for j in range(_hypotheses(state)):
+        belief = fresh_belief(wander_of(parameters)) if still else load(state, LEVELS + j, ROOM)
+        fast, slow, fast_fast, fast_slow, slow_slow = belief
+        store((fast, slow, fast_fast, fast_slow, slow_slow + _OWN_VARIANCES[j]), state, LEVELS + j, ROOM)
 
 
 @compiled
 def _take_evidence(state: Floats, parameters: Floats, rate: float, evaluated: float, bad: float) -> None:
     """R <- (1 + R) f / f_normal, for every hypothesis."""
-    log_normal = take_level(state, parameters, rate, evaluated, bad, parameters[RHO])
-    for j in range(HYPOTHESES):
-        if parameters[WEIGHTS + j] > 0.0:
-            gain = _take_hypothesis(state, parameters, j, rate, evaluated, bad) - log_normal
-            state[SHARES + j] = min((1.0 + state[SHARES + j]) * math.exp(min(gain, _MAX_GAIN)), _MAX_R)
+    if parameters[VARIANCE] > 0.0:
+        log_normal = _take_wandering(state, parameters, rate, evaluated, bad)
+    else:
+        log_normal = _hold_against(state, rate, evaluated, bad, parameters[RHO])
+    for j in range(_hypotheses(state)):
+        gain = min(state[DENSITIES + j] - log_normal, _MAX_GAIN)
+        state[SHARES + j] = min((1.0 + state[SHARES + j]) * exp(gain), _MAX_R)
+
+
+@compiled
+def _take_wandering(state: Floats, parameters: Floats, rate: float, evaluated: float, bad: float) -> float:
+    """All levels take the window in. Returns the logarithm of its density under the null, which was beside them."""
+    _lend(state, NORMAL, _FIRST)
+    _lend(state, JUMPED, _SECOND)
+    _take_all(state, rate, evaluated, bad, parameters[RHO])
+    normal, log_normal = load(state, LEVELS + _FIRST, ROOM), float(state[DENSITIES + _FIRST])
+    if parameters[JUMP_RATE] == 0.0:
+        store(normal, state, NORMAL)
+        return log_normal
+    log_jumped = float(state[DENSITIES + _SECOND])
+    return settle_level(state, log_normal, normal, log_jumped, load(state, LEVELS + _SECOND, ROOM))
+
+
+@compiled
+def _lend(state: Floats, at: int, lane: int) -> None:
+    """Put the belief at `at` beside those of the hypotheses: one more in a vector costs nothing."""
+    store(load(state, at), state, LEVELS + lane, ROOM)
+
+
+@compiled
+def _take_all(state: Floats, rate: float, evaluated: float, bad: float, rho: float) -> None:
+    """All levels side by side take the window in."""
+    for j in range(_room(state)):
+        usual = min(rate * _RATIOS[j], MAX_RATE)
+        state[DENSITIES + j], belief = taken(load(state, LEVELS + j, ROOM), usual, evaluated, bad, rho)
+        store(belief, state, LEVELS + j, ROOM)
+
+
+@compiled
+def _hold_against(state: Floats, rate: float, evaluated: float, bad: float, rho: float) -> float:
+    """The same where levels stay put. Returns the logarithm of the density under the null."""
+    if rho * evaluated < COIN:
+        for j in range(_room(state)):
+            state[DENSITIES + j] = log_coins(bad, evaluated, min(rate * _RATIOS[j], MAX_RATE))
+    else:
+        for j in range(_room(state)):
+            state[DENSITIES + j] = log_density(bad, evaluated, min(rate * _RATIOS[j], MAX_RATE), rho)
+    return float(state[DENSITIES + _FIRST])
 
 
 @compiled
@@ -150,23 +219,13 @@ def _sides(state: Floats, parameters: Floats) -> tuple[float, float]:
 @compiled
 def _predict_hypotheses(state: Floats, parameters: Floats, rate: float) -> None:
     """One window passes. By the odds R a change is older, and the level after it known by now, or it is just now."""
-    for j in range(HYPOTHESES):
-        if parameters[WEIGHTS + j] > 0.0:
-            shift = 0.0
-            if ABSORBED[j] > 0.0:
-                shift = -math.log(min(rate * RATIOS[j], MAX_RATE) / rate)
-            at = LEVELS + j * BELIEF
-            merge(state, at, NORMAL, state[SHARES + j], shift, 0.0)
-            let_pass(state, at, parameters)
-
-
-@compiled
-def _take_hypothesis(state: Floats, parameters: Floats, j: int, rate: float, evaluated: float, bad: float) -> float:
-    """Logarithm of the window's density under hypothesis j before it was known; then its level takes it in."""
-    usual = min(rate * RATIOS[j], MAX_RATE)
-    if parameters[VARIANCE] == 0.0 and state[OPEN] == 0.0:
-        return log_density(bad, evaluated, usual, parameters[RHO])
-    return take(state, LEVELS + j * BELIEF, usual, evaluated, bad, parameters[RHO])
+    normal, wander = load(state, NORMAL), wander_of(parameters)
+    largest = math.log(MAX_RATE / rate)
+    for j in range(_hypotheses(state)):
+        # Where the rate does not jump the level has, the other way.
+        shift = -ABSORBED[j] * min(_LOG_RATIOS[j], largest)
+        belief = merged(load(state, LEVELS + j, ROOM), normal, state[SHARES + j], shift, 0.0)
+        store(passed(belief, wander), state, LEVELS + j, ROOM)
 
 
 @compiled
@@ -185,9 +244,11 @@ def _follow(state: Floats, parameters: Floats, rate: float, evaluated: float, ba
     if evaluated <= 0.0:
         return state[EVIDENCE], rises, NOTHING
     forget_pages(state)
-    log_incident = _take_incident(state, parameters, rate, evaluated, bad)
-    log_back = take(state, BACK, rate, evaluated, bad, parameters[RHO])
-    gain = log_back - log_incident
+    _mix_shares(state, parameters)
+    _lend(state, BACK, _FIRST)
+    _take_all(state, rate, evaluated, bad, parameters[RHO])
+    store(load(state, LEVELS + _FIRST, ROOM), state, BACK)
+    gain = float(state[DENSITIES + _FIRST]) - _take_incident(state, parameters)
     state[BACK_R] = min((1.0 + state[BACK_R]) * math.exp(min(gain, _MAX_GAIN)), _MAX_R)
     state[EVIDENCE] = min(max(state[EVIDENCE] - gain, 0.0), _MAX_EVIDENCE)
     remember_evidence(state)
@@ -204,33 +265,28 @@ def _follow(state: Floats, parameters: Floats, rate: float, evaluated: float, ba
 @compiled
 def _predict_followed(state: Floats, parameters: Floats) -> None:
     """One window passes. An end is just now, when nothing is known of the level, or older, by the odds."""
-    for j in range(HYPOTHESES):
-        let_pass(state, LEVELS + j * BELIEF, parameters)
+    wander = wander_of(parameters)
+    for j in range(_hypotheses(state)):
+        store(passed(load(state, LEVELS + j, ROOM), wander), state, LEVELS + j, ROOM)
     # The level that jumped has no use while an incident is open: here it is one of which nothing is known.
     start_belief(state, JUMPED, parameters)
-    merge(state, BACK, JUMPED, state[BACK_R], 0.0, 0.0)
-    let_pass(state, BACK, parameters)
+    store(passed(merged(load(state, BACK), load(state, JUMPED), state[BACK_R], 0.0, 0.0), wander), state, BACK)
 
 
 @compiled
-def _take_incident(state: Floats, parameters: Floats, rate: float, evaluated: float, bad: float) -> float:
+def _take_incident(state: Floats, parameters: Floats) -> float:
     """Logarithm of the window's density under the posterior of the hypotheses; then it takes the window in."""
-    _mix_shares(state, parameters)
     largest = -math.inf
     for j in range(HYPOTHESES):
         if parameters[WEIGHTS + j] > 0.0:
-            log_share = math.log(state[SHARES + j])
-            state[SHARES + j] = log_share + _take_hypothesis(state, parameters, j, rate, evaluated, bad)
-            largest = max(largest, state[SHARES + j])
-        else:
-            state[SHARES + j] = -math.inf
+            largest = max(largest, state[DENSITIES + j])
     total = 0.0
     for j in range(HYPOTHESES):
-        total += math.exp(state[SHARES + j] - largest)
-    found = largest + math.log(total)
+        state[SHARES + j] *= math.exp(state[DENSITIES + j] - largest) if parameters[WEIGHTS + j] > 0.0 else 0.0
+        total += state[SHARES + j]
     for j in range(HYPOTHESES):
-        state[SHARES + j] = math.exp(state[SHARES + j] - found)
-    return found
+        state[SHARES + j] /= total
+    return largest + math.log(total)
 
 
 @compiled
@@ -241,14 +297,13 @@ def _mix_shares(state: Floats, parameters: Floats) -> None:
     for j in range(HYPOTHESES):
         weight += parameters[WEIGHTS + j]
         total += state[SHARES + j]
+    slow_variance = parameters[SLOW_VARIANCE]
     for j in range(HYPOTHESES):
-        if parameters[WEIGHTS + j] > 0.0:
-            old = (1.0 - _FORGOTTEN) * state[SHARES + j] / total
-            fresh = _FORGOTTEN * parameters[WEIGHTS + j] / weight
-            state[SHARES + j] = old + fresh
-            # What comes back knows nothing of the level.
-            share, at = old / (old + fresh), LEVELS + j * BELIEF
-            slow, variance = state[at + SLOW], parameters[SLOW_VARIANCE] + _own_variance(j)
-            state[at + SLOW] = share * slow
-            state[at + FAST_SLOW] *= share
-            state[at + SLOW_SLOW] += (1.0 - share) * (variance - state[at + SLOW_SLOW] + share * slow * slow)
+        old = (1.0 - _FORGOTTEN) * state[SHARES + j] / total
+        fresh = _FORGOTTEN * parameters[WEIGHTS + j] / weight
+        state[SHARES + j] = old + fresh
+        # What comes back knows nothing of the level.
+        share = old / (old + fresh) if old + fresh > 0.0 else 0.0
+        fast, slow, fast_fast, fast_slow, slow_slow = load(state, LEVELS + j, ROOM)
+        slow_slow += (1.0 - share) * (slow_variance + _OWN_VARIANCES[j] - slow_slow + share * slow * slow)
+        store((fast, share * slow, fast_fast, share * fast_slow, slow_slow), state, LEVELS + j, ROOM)

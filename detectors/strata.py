@@ -125,15 +125,14 @@ def mix_columns(rates: Floats, mean: Floats, evaluated: Floats, bad: Floats) -> 
     return Mixed(n, k, np.where(n > 0.0, mix, 1.0), np.where(all_ > 0.0, 1.0 - n / np.maximum(all_, 1.0), 0.0))
 
 
-def shift_of(reference: Reference, mixed: Mixed) -> tuple[Floats, Floats]:
-    """The mix itself as a series to watch, (evaluated, bad) of shape (windows,): an opinion, not a reason to page.
+def shift_of(reference: Reference, names: Sequence[str], evaluated: Floats) -> tuple[Floats, Floats]:
+    """The mix itself as a series to watch, evaluated and bad of shape (windows,), from events of (strata, windows).
 
-    `bad` is what the reference expects, scaled so that a window of the worst stratum alone is all bad, in whole events.
-    It scatters less than a coin would, so that what watches coins is slower here, and not more often wrong.
+    Bad is what belongs to strata whose rate is above the mean: a share of whole events, and so a coin like the others.
     """
-    worst = float(reference.rates[reference.counted].max(initial=_LEAST))
-    odds = mixed.mix * reference.mean / (1.0 - reference.mean)
-    return mixed.evaluated, np.rint(mixed.evaluated * np.minimum(odds / (1.0 + odds) / worst, 1.0))
+    rates = reference.of(names)
+    counted, heavy = ~np.isnan(rates), np.nan_to_num(rates) > reference.mean
+    return evaluated[counted].sum(axis=0), evaluated[heavy].sum(axis=0)
 
 
 def _by_hour(columns: Floats, start: int, seconds: int) -> Floats:

@@ -11,6 +11,9 @@ from monitor.columns import Series, judged_after
 from monitor.store.baselines import Learner
 from schemas.finding import Incident, Score, State
 
+WARN_WITHIN = float(np.log(100.0))
+"""Nats below the threshold from which on a score is a warning: what would page at a hundred times the budget."""
+
 
 @dataclass(slots=True)
 class Findings:
@@ -68,4 +71,4 @@ def _state(verdict: Verdict, row: int, threshold: float) -> State:
         return "UNKNOWN"
     if not verdict.scores.warm[row]:
         return "WARMING"
-    return "WARN" if verdict.scores.log_e[row] > threshold / 2 else "OK"
+    return "WARN" if verdict.scores.log_e[row] > threshold - WARN_WITHIN else "OK"

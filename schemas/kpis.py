@@ -68,8 +68,8 @@ ARRIVALS = "arrivals"
 """Interactions that arrived in a window, scored as a rate of many places; it has no mask of its own."""
 
 PROMPT_MIX = "prompt_mix"
-"""The refusal rate that the mix of prompt categories alone would make, by the rates each category had: what is asked,
-and not how it is answered. It is told, and never pages."""
+"""The share of requests in prompt categories that are refused more than the mean: what is asked, and not how it is
+answered. It is told, and never pages."""
 
 CATALOGUE: dict[str, Kpi] = {kpi.name: kpi for kpi in KPIS + VIOLATION_KPIS}
 KPI_NAMES: tuple[str, ...] = (*(kpi.name for kpi in KPIS), TELEMETRY_COMPLETENESS, ARRIVALS, PROMPT_MIX)

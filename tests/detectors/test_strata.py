@@ -270,12 +270,11 @@ def test_rolling_takes_the_mix_along(past: Counts) -> None:
 
 def test_the_mix_as_a_series_shows_its_shift_and_is_in_whole_events(past: Counts) -> None:
     reference = learned(past)
-    n, expected = shift_of(reference, mixed_of(reference, past))
-    assert (expected == np.rint(expected)).all()
-    assert ((expected >= 0.0) & (expected <= n)).all()
-    baseline = learn(START, n, expected)
+    n, heavy = shift_of(reference, NAMES, past.evaluated)
+    assert (heavy == np.rint(heavy)).all()
+    assert ((heavy >= 0.0) & (heavy <= n)).all()
+    baseline = learn(START, n, heavy)
     live = counts(15, np.concatenate([steady(1000), steady(1000, MOVED)], axis=1), 3.0)
-    seen = shift_of(reference, mixed_of(reference, live))
-    found = run(baseline, START + 10 * WEEK, *seen)
+    found = run(baseline, START + 10 * WEEK, *shift_of(reference, NAMES, live.evaluated))
     assert list(found.up) == [True]
     assert 1000 <= found.opened[0] < 1100
