@@ -39,13 +39,17 @@ check: $(READY)  ## ruff, mypy, import-linter, deptry
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/deptry .
+	$(BIN)/python helm/sync.py --check
 
 format: $(READY)  ## let ruff write
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-docs: $(READY)  ## write the generated blocks of README.md and the JSON Schemas
+docs: $(READY)  ## write what is generated: schemas, rules, dashboards, the chart's copies, blocks of README.md
 	$(BIN)/python -m schemas.publish
+	$(BIN)/vigil policy build
+	$(BIN)/python -m alerts.dashboards.build
+	$(BIN)/python helm/sync.py
 	$(BIN)/python docs/generate.py
 
 demo-output: $(READY)  ## run the demo and put what it prints into README.md

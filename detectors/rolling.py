@@ -83,7 +83,22 @@ def learn_all(columns: Columns, at: int, budget: float) -> list[Knowledge]:
     """What is known of each series from the windows within HISTORY before `at`; `budget` in windows per false page."""
     known = columns.between(at - HISTORY, at)
     known = known.between(known.first(), at)
+    known = replace(known, strata=_there(known))
     return [know(known.rows(series), budget) for series in range(len(known.evaluated))]
+
+
+def _there(columns: Columns) -> ByStratum | None:
+    """The strata of which these windows know something: others must leave no bit in what is learned."""
+    strata = columns.strata
+    if strata is None:
+        return None
+    here = np.zeros(len(strata.names), dtype=np.bool_)
+    for evaluated, by_stratum in zip(columns.evaluated, strata.evaluated, strict=True):
+        here |= (by_stratum[:, evaluated > 0.0] > 0.0).any(axis=1)
+    if here.all():
+        return strata
+    names = tuple(name for name, one in zip(strata.names, here, strict=True) if one)
+    return ByStratum(names, strata.evaluated[:, here], strata.bad[:, here])
 
 
 def went_on(rows: Rows, known: Knowledge, state: Floats | None = None) -> Run:

@@ -19,14 +19,14 @@ from detectors.belief import (
     passed,
     start_belief,
     store,
-    taken,
     wander_of,
 )
-from detectors.betabinomial import COIN, MAX_RATE, log_coins, log_density
-from detectors.compiled import compiled, inlined
+from detectors.betabinomial import MAX_RATE
+from detectors.compiled import compiled
 from detectors.elementary import exp
 from detectors.guard import forget_pages, guard, remember_evidence, remember_page
-from detectors.level import predict_level, settle_level, start_level
+from detectors.lanes import FIRST, hold_against, hypotheses, lend, take_all, take_wandering
+from detectors.level import predict_level, start_level
 from detectors.rows import (
     ABSORBED,
     BACK,
@@ -36,7 +36,6 @@ from detectors.rows import (
     EVIDENCE,
     HYPOTHESES,
     JUMP_ODDS,
-    JUMP_RATE,
     JUMPED,
     LEVELS,
     NORMAL,
@@ -46,7 +45,6 @@ from detectors.rows import (
     ROOM,
     SHARES,
     SLOW_VARIANCE,
-    STATE,
     THRESHOLD,
     UPWARD,
     VARIANCE,
@@ -64,9 +62,6 @@ _MAX_GAIN = 60.0
 _MAX_R = 1e80
 _MAX_EVIDENCE = 200.0
 _TINY = 1e-300
-_FIRST, _SECOND = HYPOTHESES, HYPOTHESES + 1
-"""Places beside the hypotheses."""
-_RATIOS = np.concatenate([RATIOS, np.ones(ROOM - HYPOTHESES)])
 _LOG_RATIOS = np.log(RATIOS)
 _OWN_VARIANCES = np.minimum(np.abs(_LOG_RATIOS) * _OWN_SPREAD, _MAX_SPREAD) ** 2
 """Of an incident's level around each hypothesis."""
@@ -79,18 +74,6 @@ def start_state(state: Floats, parameters: Floats) -> None:
     start_level(state, parameters)
     for j in range(HYPOTHESES):
         store(fresh_belief(wander_of(parameters)), state, LEVELS + j, ROOM)
-
-
-@inlined
-def _hypotheses(state: Floats) -> int:
-    """HYPOTHESES. A compiler that knew the number would unroll the loops over it, and make no vectors."""
-    return len(state) - (STATE - HYPOTHESES)
-
-
-@inlined
-def _room(state: Floats) -> int:
-    """ROOM, likewise."""
-    return len(state) - (STATE - ROOM)
 
 
 @compiled
@@ -146,7 +129,7 @@ def _free_levels(state: Floats, parameters: Floats) -> None:
     A size between two would else look normal to the wrong one of them, now and then for long enough to close.
     """
     still = parameters[VARIANCE] == 0.0
-    for j in range(_hypotheses(state)):
+    for j in range(hypotheses(state)):
         belief = fresh_belief(wander_of(parameters)) if still else load(state, LEVELS + j, ROOM)
         fast, slow, fast_fast, fast_slow, slow_slow = belief
         store((fast, slow, fast_fast, fast_slow, slow_slow + _OWN_VARIANCES[j]), state, LEVELS + j, ROOM)
@@ -156,53 +139,12 @@ def _free_levels(state: Floats, parameters: Floats) -> None:
 def _take_evidence(state: Floats, parameters: Floats, rate: float, evaluated: float, bad: float) -> None:
     """R <- (1 + R) f / f_normal, for every hypothesis."""
     if parameters[VARIANCE] > 0.0:
-        log_normal = _take_wandering(state, parameters, rate, evaluated, bad)
+        log_normal = take_wandering(state, parameters, rate, evaluated, bad)
     else:
-        log_normal = _hold_against(state, rate, evaluated, bad, parameters[RHO])
-    for j in range(_hypotheses(state)):
+        log_normal = hold_against(state, rate, evaluated, bad, parameters[RHO])
+    for j in range(hypotheses(state)):
         gain = min(state[DENSITIES + j] - log_normal, _MAX_GAIN)
         state[SHARES + j] = min((1.0 + state[SHARES + j]) * exp(gain), _MAX_R)
-
-
-@compiled
-def _take_wandering(state: Floats, parameters: Floats, rate: float, evaluated: float, bad: float) -> float:
-    """All levels take the window in. Returns the logarithm of its density under the null, which was beside them."""
-    _lend(state, NORMAL, _FIRST)
-    _lend(state, JUMPED, _SECOND)
-    _take_all(state, rate, evaluated, bad, parameters[RHO])
-    normal, log_normal = load(state, LEVELS + _FIRST, ROOM), float(state[DENSITIES + _FIRST])
-    if parameters[JUMP_RATE] == 0.0:
-        store(normal, state, NORMAL)
-        return log_normal
-    log_jumped = float(state[DENSITIES + _SECOND])
-    return settle_level(state, log_normal, normal, log_jumped, load(state, LEVELS + _SECOND, ROOM))
-
-
-@compiled
-def _lend(state: Floats, at: int, lane: int) -> None:
-    """Put the belief at `at` beside those of the hypotheses: one more in a vector costs nothing."""
-    store(load(state, at), state, LEVELS + lane, ROOM)
-
-
-@compiled
-def _take_all(state: Floats, rate: float, evaluated: float, bad: float, rho: float) -> None:
-    """All levels side by side take the window in."""
-    for j in range(_room(state)):
-        usual = min(rate * _RATIOS[j], MAX_RATE)
-        state[DENSITIES + j], belief = taken(load(state, LEVELS + j, ROOM), usual, evaluated, bad, rho)
-        store(belief, state, LEVELS + j, ROOM)
-
-
-@compiled
-def _hold_against(state: Floats, rate: float, evaluated: float, bad: float, rho: float) -> float:
-    """The same where levels stay put. Returns the logarithm of the density under the null."""
-    if rho * evaluated < COIN:
-        for j in range(_room(state)):
-            state[DENSITIES + j] = log_coins(bad, evaluated, min(rate * _RATIOS[j], MAX_RATE))
-    else:
-        for j in range(_room(state)):
-            state[DENSITIES + j] = log_density(bad, evaluated, min(rate * _RATIOS[j], MAX_RATE), rho)
-    return float(state[DENSITIES + _FIRST])
 
 
 @compiled
@@ -221,7 +163,7 @@ def _predict_hypotheses(state: Floats, parameters: Floats, rate: float) -> None:
     """One window passes. By the odds R a change is older, and the level after it known by now, or it is just now."""
     normal, wander = load(state, NORMAL), wander_of(parameters)
     largest = math.log(MAX_RATE / rate)
-    for j in range(_hypotheses(state)):
+    for j in range(hypotheses(state)):
         # Where the rate does not jump the level has, the other way.
         shift = -ABSORBED[j] * min(_LOG_RATIOS[j], largest)
         belief = merged(load(state, LEVELS + j, ROOM), normal, state[SHARES + j], shift, 0.0)
@@ -245,10 +187,10 @@ def _follow(state: Floats, parameters: Floats, rate: float, evaluated: float, ba
         return state[EVIDENCE], rises, NOTHING
     forget_pages(state)
     _mix_shares(state, parameters)
-    _lend(state, BACK, _FIRST)
-    _take_all(state, rate, evaluated, bad, parameters[RHO])
-    store(load(state, LEVELS + _FIRST, ROOM), state, BACK)
-    gain = float(state[DENSITIES + _FIRST]) - _take_incident(state, parameters)
+    lend(state, BACK, FIRST)
+    take_all(state, rate, evaluated, bad, parameters[RHO])
+    store(load(state, LEVELS + FIRST, ROOM), state, BACK)
+    gain = float(state[DENSITIES + FIRST]) - _take_incident(state, parameters)
     state[BACK_R] = min((1.0 + state[BACK_R]) * math.exp(min(gain, _MAX_GAIN)), _MAX_R)
     state[EVIDENCE] = min(max(state[EVIDENCE] - gain, 0.0), _MAX_EVIDENCE)
     remember_evidence(state)
@@ -266,7 +208,7 @@ def _follow(state: Floats, parameters: Floats, rate: float, evaluated: float, ba
 def _predict_followed(state: Floats, parameters: Floats) -> None:
     """One window passes. An end is just now, when nothing is known of the level, or older, by the odds."""
     wander = wander_of(parameters)
-    for j in range(_hypotheses(state)):
+    for j in range(hypotheses(state)):
         store(passed(load(state, LEVELS + j, ROOM), wander), state, LEVELS + j, ROOM)
     # The level that jumped has no use while an incident is open: here it is one of which nothing is known.
     start_belief(state, JUMPED, parameters)

@@ -17,8 +17,8 @@ SCORED = (*(kpi.name for kpi in KPIS), TELEMETRY_COMPLETENESS, ARRIVALS, PROMPT_
 """KPIs that are scored, in the order of their rows."""
 _COMPLETENESS, _ARRIVALS, _MIX = len(KPIS), len(KPIS) + 1, len(KPIS) + 2
 _REFUSALS = SCORED.index("refusal_rate")
-FLOORS = np.array([*(kpi.coverage_floor for kpi in KPIS), 0.0, 0.0, 0.0])
-"""Coverage below which a KPI is unknown, shape (KPIs,); what arrived and what is missing is never unknown."""
+FLOORS = np.array([*(kpi.coverage_floor for kpi in KPIS), 0.0, 0.0, KPIS[_REFUSALS].coverage_floor])
+"""Coverage below which a KPI is unknown, shape (KPIs,); what arrives and what is missing is never unknown."""
 
 
 def judged_after(kpi: str) -> int:

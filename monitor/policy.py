@@ -1,84 +1,77 @@
-"""What pages: budgets, directions and silences, as a YAML file says them."""
+"""Reads a policy file, and says by line what is wrong with it. The model is alerts/policy.py's."""
 
 from collections.abc import Iterator, Sequence
-from datetime import date
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic import ValidationError
 
+import alerts
+from alerts.policy import Count, FeaturePolicy, KpiPolicy, QuietHours, Targets, Team, mistakes
+from alerts.policy import Policy as _Policy
 from monitor.durations import budget_of
 from monitor.errors import UserError
 
-Directions = Literal["up", "down", "both"]
-_Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/+-]{0,63}$")]
+__all__ = ["SHIPPED_POLICY", "KpiPolicy", "Mistake", "Policy", "find_mistakes", "load_policy", "parse_policy"]
+
+SHIPPED_POLICY = Path(alerts.__file__).parent / "policy.yaml"
+_SECTIONS = {"kpis": KpiPolicy, "features": FeaturePolicy, "teams": Team, "quiet_hours": QuietHours}
+_PARTS = {"targets": Targets, "count": Count}
 
 
-class _Closed(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
-
-
-class _WithBudget(_Closed):
-    @field_validator("budget", check_fields=False)
-    @classmethod
-    def _is_a_budget(cls, value: str | None) -> str | None:
-        if value is not None:
-            try:
-                budget_of(value)
-            except UserError as error:
-                raise ValueError(str(error)) from error
-        return value
-
-
-class KpiPolicy(_WithBudget):
-    """What is different for one KPI."""
-
-    budget: str | None = None
-    directions: Directions | None = None
-    pages: bool = True
-
-
-class Policy(_WithBudget):
-    """Budgets are false pages of one series (a feature's KPI). A KPI without an entry pages by the defaults."""
-
-    version: _Version
-    budget: str = "1/week"
-    directions: Directions = "both"
-    coverage_floor: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
-    """Below it a window is unknown. None leaves each KPI its own."""
-    kpis: dict[str, KpiPolicy] = Field(default_factory=dict)
-
-    @field_validator("version", mode="before")
-    @classmethod
-    def _is_text(cls, value: object) -> object:
-        # YAML reads 7 as a number and 2026-11-21 as a date.
-        return str(value) if isinstance(value, int | float | date) else value
+class Policy(_Policy):
+    """A policy whose budgets are numbers."""
 
     def budget_seconds(self, kpi: str) -> float:
         """Seconds between two false pages of a series of this KPI."""
-        return budget_of(self._of(kpi).budget or self.budget)
+        return budget_of(self.of(kpi).budget or self.budget)
 
-    def pages(self, kpi: str, direction: Literal["up", "down"]) -> bool:
-        """Whether a change of this KPI in this direction pages."""
-        one = self._of(kpi)
-        return one.pages and (one.directions or self.directions) in (direction, "both")
 
-    def _of(self, kpi: str) -> KpiPolicy:
-        return self.kpis.get(kpi, KpiPolicy())
+@dataclass(frozen=True, slots=True, order=True)
+class Mistake:
+    """One thing that is wrong in a policy, and the line it stands in."""
+
+    line: int
+    what: str
 
 
 def load_policy(path: Path) -> Policy:
     """Read a policy. Raises UserError that names the line and the key."""
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read the policy {path}; is the path right, and is it UTF-8?") from error
-    return parse_policy(text, path.name)
+    return parse_policy(_read(path), path.name)
 
 
 def parse_policy(text: str, name: str) -> Policy:
     """A policy from YAML; `name` is what errors call it. Raises UserError that names the line and the key."""
+    policy, wrong = _parse(text, name)
+    if policy is None:
+        raise UserError(f"{name}, line {wrong[0].line}: {wrong[0].what}")
+    return policy
+
+
+def find_mistakes(path: Path) -> tuple[Policy | None, list[Mistake]]:
+    """The policy of a file, and everything that keeps alerts from being built from it, in order of lines.
+
+    Raises UserError when the file is no YAML mapping at all.
+    """
+    text = _read(path)
+    policy, wrong = _parse(text, path.name)
+    if policy is not None:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        wrong = [Mistake(_line(root, where), f"{'.'.join(where)!r}: {what}") for where, what in mistakes(policy)]
+    return policy, sorted(wrong)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read the policy {path}; is the path right, and is it UTF-8?") from error
+
+
+def _parse(text: str, name: str) -> tuple[Policy | None, list[Mistake]]:
+    """The policy, or None and what is wrong: at least one."""
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         loaded = yaml.safe_load(text)
@@ -89,30 +82,60 @@ def parse_policy(text: str, name: str) -> Policy:
         raise UserError(f"{name} is not YAML; are there control characters in it?") from error
     if not isinstance(root, yaml.MappingNode) or not isinstance(loaded, dict):
         raise UserError(f"{name}, line 1: a policy is a mapping; begin with `version: my-1`")
-    for line, key in _twice(root):
-        raise UserError(f"{name}, line {line}: {key!r} stands here a second time; keep one")
+    twice = [Mistake(line, f"{key!r} stands here a second time; keep one") for line, key in _twice(root)]
+    if twice:
+        return None, twice
     try:
-        return Policy.model_validate(loaded)
+        return Policy.model_validate(loaded), []
     except ValidationError as error:
-        raise UserError(f"{name}, {_first_problem(root, error)}") from error
+        found = error.errors(include_url=False, include_context=False)
+        return None, [_problem(root, one["loc"], one["type"], one["msg"], one["input"]) for one in found]
 
 
-def _first_problem(root: yaml.MappingNode, error: ValidationError) -> str:
-    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-    path = [str(part) for part in first["loc"]]
+def _problem(root: yaml.MappingNode, loc: Sequence[int | str], kind: str, message: str, given: object) -> Mistake:
+    path = [str(part) for part in loc if part != "[key]"]
     line, key = _line(root, path), ".".join(path)
-    if first["type"] == "extra_forbidden":
-        model = KpiPolicy if path[0] == "kpis" else Policy
-        return f"line {line}: there is no key {key!r}; known are {', '.join(model.model_fields)}"
-    if first["type"] == "missing":
-        return f"line {line}: the key {key!r} is missing"
-    return f"line {line}: {key!r}: {first['msg'].removeprefix('Value error, ')}"
+    if kind == "extra_forbidden":
+        return Mistake(line, f"there is no key {key!r}; known are {', '.join(_model(path).model_fields)}")
+    if kind == "missing":
+        return Mistake(line, f"the key {key!r} is missing")
+    if kind == "string_pattern_mismatch":
+        return Mistake(line, f"{key!r}: {_said(path[-1], str(given))}")
+    return Mistake(line, f"{key!r}: {message.removeprefix('Value error, ')}")
+
+
+def _said(key: str, given: str) -> str:
+    """What to write in the place of a text of the wrong shape."""
+    shapes = {
+        "begin": "write a time of the day such as 22:00",
+        "end": "write a time of the day such as 07:00",
+        "runbooks": "write an https address that ends with a slash",
+        "slack_channel": "write a channel such as '#ai-safety'",
+    }
+    if key == "budget":
+        try:
+            budget_of(given)
+        except UserError as error:
+            return str(error)
+        return f"{given!r} is no budget; write it in small letters, such as 1/week"
+    return f"{given!r} does not fit; {shapes.get(key, 'use letters, digits, and . _ - between them')}"
+
+
+def _model(path: Sequence[str]) -> Any:
+    """The model of the mapping in which the last key of a path stands."""
+    if len(path) == 1:
+        return Policy
+    return _PARTS.get(path[-2]) or _SECTIONS[path[0]]
 
 
 def _line(node: Any, path: Sequence[str]) -> int:
     """The line of the key that `path` leads to, or of what comes nearest."""
     line = node.start_mark.line + 1
     for part in path:
+        if isinstance(node, yaml.SequenceNode) and part.isdigit() and int(part) < len(node.value):
+            node = node.value[int(part)]
+            line = node.start_mark.line + 1
+            continue
         pairs = node.value if isinstance(node, yaml.MappingNode) else []
         found = next(((key, value) for key, value in pairs if key.value == part), None)
         if found is None:
@@ -123,6 +146,9 @@ def _line(node: Any, path: Sequence[str]) -> int:
 
 def _twice(node: Any) -> Iterator[tuple[int, str]]:
     """Line and name of each key that a mapping has twice: YAML would take the last in silence."""
+    if isinstance(node, yaml.SequenceNode):
+        for one in node.value:
+            yield from _twice(one)
     seen = set()
     for key, value in node.value if isinstance(node, yaml.MappingNode) else []:
         if key.value in seen:

@@ -54,16 +54,11 @@ def _past(store: Client) -> Client:
         for feature, mean, rate in (("chat", 200, 0.04), ("search", 30, 0.1), ("rare", 2, 0.02)):
             n = int(chance.poisson(mean))
             bad = int(chance.binomial(n, rate * (4 if feature == "chat" and SPIKE <= window < SPIKE + 60 else 1)))
-            for mask, count in ((LOOKED, n - bad), (LOOKED | Bit.REFUSED, bad)):
-                row = {
-                    "window_start": START + 10 * window,
-                    "feature": feature,
-                    "mask": mask,
-                    "n": count,
-                    "weight": count,
-                }
-                for name, column in columns.items():
-                    column.append(row.get(name, ""))
+            for mask, total in ((LOOKED, n - bad), (LOOKED | Bit.REFUSED, bad)):
+                for category, count in split(feature, window, total):
+                    row = {"window_start": START + 10 * window, "feature": feature, "prompt_category": category}
+                    for name, column in columns.items():
+                        column.append((row | {"mask": mask, "n": count, "weight": count}).get(name, ""))
     insert_cells(store, "test", columns, "test", "past")
     return store
 

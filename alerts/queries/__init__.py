@@ -10,6 +10,9 @@ NAMES = (
     "which_slices",
     "who_was_exposed",
     "was_telemetry_complete",
+    "which_events",
+    "did_guardrails_run",
+    "is_the_monitor_whole",
 )
 """In the order in which they are asked; each is a file `<name>.sql` in this folder."""
 

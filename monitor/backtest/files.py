@@ -5,16 +5,20 @@ from pathlib import Path
 
 import numpy as np
 
-from detectors.base import Floats
+from detectors.arrivals import SLOTS
+from detectors.base import Bools, Floats
+from detectors.knowledge import sorted_names
+from detectors.rolling import ByStratum
 from monitor.backtest.grid import Grid, grid_of, infer_seconds, usual_spacing
-from monitor.backtest.history import History, Integers, Strata, Task, Values
+from monitor.backtest.history import History, Integers, Task, Values
 from monitor.backtest.rows import Rows, read_rows
 from monitor.errors import UserError
+from schemas.kpis import ARRIVALS
 
 COVERAGE_FLOOR = 0.5
 """Below half of what was expected a window is unknown, unless a policy says otherwise."""
 _MOST_CELLS = 200_000_000
-"""Windows times KPIs of a feature that are laid out: 1.6 GB a column."""
+"""Windows times KPIs times strata of a feature that are laid out: 1.6 GB a column."""
 
 
 class FileSource:
@@ -67,11 +71,13 @@ class FileSource:
         series = len(np.unique(rows.kpi[mine]))
         ts = rows.ts[mine]
         windows = len(mine) // series if rows.are_values else int(ts.max() - ts.min()) // self.seconds + 1
-        if series * windows > _MOST_CELLS:
+        strata = len(np.unique(rows.stratum[mine]))
+        if series * windows * strata > _MOST_CELLS:
             first, last = (int(rows.number[mine[find(ts)]]) for find in (np.argmin, np.argmax))
             raise UserError(
-                f"{self.name}: {rows.features[feature]} has {windows:,} windows of {self.seconds} s from its "
-                f"first time, in row {first:,}, to its last, in row {last:,}; is a time wrong, or --window too small?"
+                f"{self.name}: {rows.features[feature]} has {windows:,} windows of {self.seconds} s in {strata:,} "
+                f"{'stratum' if strata == 1 else 'strata'} from its first time, in row {first:,}, to its last, "
+                f"in row {last:,}; is a time wrong, or --window too small?"
             )
         return Task(rows.features[feature], series, windows)
 
@@ -90,13 +96,28 @@ class FileSource:
 
         evaluated, expected = summed("evaluated"), summed("expected")
         coverage = np.divide(evaluated, expected, out=np.ones(shape), where=expected > 0.0)
-        strata = None
-        if rows.strata:
-            counted = (rows.numbers[name][mine] for name in ("evaluated", "bad"))
-            strata = Strata(tuple(rows.strata), rows.stratum[mine], kpi, window, *counted)
         names = tuple(rows.kpis[one] for one in kpis.tolist())
         floors = np.full(len(kpis), COVERAGE_FLOOR)
-        return History(feature, names, start, seconds, evaluated, summed("bad"), coverage, floors, strata)
+        strata, arrivals = self._by_stratum(mine, kpi, window), _arrivals(names, evaluated)
+        return History(feature, names, start, seconds, evaluated, summed("bad"), coverage, floors, strata, arrivals)
+
+    def _by_stratum(self, mine: Integers, kpi: Integers, window: Integers) -> ByStratum | None:
+        """The KPIs that have more than one stratum, by stratum; the others have empty rows."""
+        rows = self._rows
+        several = _several(kpi, rows.stratum[mine])[kpi]
+        if not several.any():
+            return None
+        stratum = rows.stratum[mine][several]
+        names = sorted_names([rows.strata[one] for one in np.unique(stratum).tolist()])
+        place = np.array([names.index(name) if name in names else -1 for name in rows.strata])
+        shape = (int(kpi.max()) + 1, len(names), int(window.max()) + 1)
+        at = np.ravel_multi_index((kpi[several], place[stratum], window[several]), shape)
+
+        def summed(name: str) -> Floats:
+            total = np.bincount(at, rows.numbers[name][mine][several], shape[0] * shape[1] * shape[2])
+            return np.asarray(total, dtype=np.float64).reshape(shape)
+
+        return ByStratum(names, summed("evaluated"), summed("bad"))
 
     def _values(self, feature: str, mine: Integers) -> list[Values]:
         rows, found = self._rows, []
@@ -120,8 +141,29 @@ def _odd_rates(rows: Rows, grid: Grid) -> Iterator[str]:
     starts = grid.start(rows.ts)
     if again := _repeated(rows, (starts - starts.min()) // grid.seconds):
         yield f"{again:,} rows repeat a window, feature, KPI and stratum; they were added up"
-    if rows.strata:
-        yield f"{len(rows.strata):,} strata were added up; no change of their mix is adjusted for"
+    series = rows.feature * len(rows.kpis) + rows.kpi
+    if strata := len(np.unique(rows.stratum[_several(series, rows.stratum)[series]])):
+        yield f"a change of the mix of {strata:,} strata is adjusted for; what is in new ones counts once learned"
+    if ARRIVALS in rows.kpis:
+        others = (rows.kpi == rows.kpis.index(ARRIVALS)) & ~np.isin(rows.numbers["evaluated"], (0.0, SLOTS))
+        if count := int(others.sum()):
+            yield (
+                f"{count:,} rows of {ARRIVALS} have not {SLOTS:,.0f} evaluated, as a number of arrivals has; "
+                "where they are it is taken for a rate like any other"
+            )
+
+
+def _several(series: Integers, stratum: Integers) -> Bools:
+    """Which series have more than one stratum, shape (series,), from columns of shape (rows,)."""
+    width = int(stratum.max(initial=0)) + 1
+    found: Bools = np.bincount(np.unique(series * width + stratum) // width) > 1
+    return found
+
+
+def _arrivals(kpis: Sequence[str], evaluated: Floats) -> int | None:
+    """The KPI that counts arrivals, as `detectors/arrivals.py` has them; `evaluated` has shape (kpis, windows)."""
+    place = kpis.index(ARRIVALS) if ARRIVALS in kpis else None
+    return place if place is not None and np.isin(evaluated[place], (0.0, SLOTS)).all() else None
 
 
 def _odd_values(rows: Rows) -> Iterator[str]:

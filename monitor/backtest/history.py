@@ -8,20 +8,17 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.base import Floats
+from detectors.rolling import ByStratum
 
 Integers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True, slots=True)
-class Strata:
-    """The same counts by stratum: parallel columns of shape (cells,). `stratum` is an index into `names`."""
+class Anew:
+    """Normal is learned anew from `at` on, and windows are scored so from `heard` on; Unix seconds."""
 
-    names: tuple[str, ...]
-    stratum: Integers
-    kpi: Integers
-    window: Integers
-    evaluated: Floats
-    bad: Floats
+    at: int
+    heard: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +26,10 @@ class History:
     """Windows of `seconds` of one feature from a Unix time on, summed over strata.
 
     `evaluated`, `bad` and `coverage` have shape (kpis, windows); `floors`, below which a window is unknown, (kpis,).
-    `strata` is None where nothing was said of them. What a KPI says of a window was known `behind` seconds later than
-    that of the others, and stands that much later in its row. At the Unix times `anew` normal is learned anew.
+    `strata` are the same counts by stratum, a series a KPI, None where there is one stratum alone; a KPI whose rows
+    in there are empty is not adjusted for its mix. `arrivals` is the index of the KPI that counts arrivals, `shifts` of
+    the one that watches the strata themselves. What a KPI says of a window was known `behind` seconds later than that
+    of the others, and stands that much later in its row.
     """
 
     feature: str
@@ -41,9 +40,11 @@ class History:
     bad: Floats
     coverage: Floats
     floors: Floats
-    strata: Strata | None = None
+    strata: ByStratum | None = None
+    arrivals: int | None = None
+    shifts: int | None = None
     behind: tuple[int, ...] = ()
-    anew: tuple[int, ...] = ()
+    anew: tuple[Anew, ...] = ()
 
     def true_start(self, kpi: int, window: int) -> int:
         """Unix time at which this window of this KPI begins."""

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectors.bank import MEMORY
-from detectors.base import Bools, Floats
+from detectors.base import Floats
 from detectors.onset import Size, size_of
 from detectors.rolling import Leg
 from detectors.rows import EVIDENCE, OPEN, SHARES, UPWARD
 from detectors.season import WEEK
+from monitor.backtest.legs import Memory
 from monitor.windows import WINDOW_SECONDS
 
 _FEWEST = 24
@@ -53,19 +54,21 @@ def story(windows: int, seen: Iterable[tuple[int, Leg]], begin: int, state_befor
     end = 0
     for first, leg in seen:
         if now is not None and first > end:  # in between no baseline was in force
-            now.closed, now = end, None
+            now.closed, now = end - 1, None
         count = len(leg.run.log_e)
         told.expected[first : first + count] = leg.run.expected
         told.raised[first : first + count] = leg.run.log_e / leg.baseline.threshold
         told.scored += count
         was_open = _began_open(leg)
         if now is not None and not was_open:
-            now.closed, now = first, None
+            now.closed, now = first - 1, None
         elif now is None and was_open and first > begin:
             now = _taken_up(first, state_before(leg), leg)
             told.incidents.append(now)
         now = _through(told, now, first, leg)
         end = first + count
+    if now is not None and end < windows:
+        now.closed = end - 1
     return told
 
 
@@ -95,19 +98,22 @@ def _taken_up(first: int, state: Floats, leg: Leg) -> Incident:
     return Incident(first, rises != leg.baseline.complement, float(state[EVIDENCE]), taken_up=True)
 
 
-def size_at(one: Incident, since: int, told: Story, evaluated: Floats, bad: Floats, seconds: int) -> Size:
-    """The size of an incident when it opened; its onset lies after window `since`. Columns of shape (windows,).
+def known_until(one: Incident) -> int:
+    """The first window that nobody had seen yet when an incident opened."""
+    return one.opened + (0 if one.taken_up else 1)
 
-    `first` of the answer is an index into the columns.
+
+def size_at(one: Incident, since: int, told: Story, known: Memory, seconds: int) -> Size:
+    """The size of an incident when it opened, by what was known then; its onset lies after window `since`.
+
+    `first` of the answer is the index of a window.
     """
-    end = one.opened + (0 if one.taken_up else 1)
-    start = max(end - _look_back(told.raised[:end], seconds), since, 0)
-    unknown: Bools = np.isnan(told.expected[start:end])
-    if unknown.any():
-        start += int(np.flatnonzero(unknown)[-1]) + 1
+    end = known_until(one)
+    start = max(end - _look_back(told.raised[:end], seconds), since, known.first)
     if start >= end:
         return Size(one.opened, 0, 0, float(told.expected[one.opened]))
-    found = size_of(evaluated[start:end], bad[start:end], told.expected[start:end])
+    inside = slice(start - known.first, end - known.first)
+    found = size_of(known.evaluated[inside], known.bad[inside], known.expected[inside])
     return Size(start + found.first, found.evaluated, found.bad, found.expected)
 
 

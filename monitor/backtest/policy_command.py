@@ -1,4 +1,4 @@
-"""`vigil policy diff`: what another policy would change."""
+"""`vigil policy`: what is wrong with one, what is built from one, and what another one would change."""
 
 import json
 from collections import Counter
@@ -7,11 +7,27 @@ from typing import Any
 
 import click
 
+from alerts.build import files
+from alerts.policy import notes
 from monitor.backtest.command import score, unused, write_lines
 from monitor.backtest.comparing import change_line, compare
 from monitor.backtest.options import FILE, opened, span_of, with_span
-from monitor.policy import load_policy
+from monitor.errors import UserError
+from monitor.policy import SHIPPED_POLICY, Policy, find_mistakes, load_policy
 
+_CHECK_HELP = """Say what is wrong with a policy, by line. Without FILE: the shipped one.
+
+\b
+  vigil policy check
+  vigil policy check my-policy.yaml
+"""
+_BUILD_HELP = """Write rules, routes and the rest of what a policy stands for. Without FILE: the shipped one.
+
+\b
+  vigil policy build                                  into alerts/ of this installation
+  vigil policy build my-policy.yaml --out my-alerts   beside a rules/ and an alertmanager/ of your own
+  vigil policy build --check                          write nothing; fail when a file is not what would be built
+"""
 _HELP = """Pages gained, lost and moved when policy NEW takes the place of OLD, on a FILE or on the store.
 
 \b
@@ -23,6 +39,44 @@ _HELP = """Pages gained, lost and moved when policy NEW takes the place of OLD, 
 @click.group("policy")
 def policy_group() -> None:
     """Look at what pages, before it does."""
+
+
+@policy_group.command("check", help=_CHECK_HELP)
+@click.argument("file", type=FILE, default=SHIPPED_POLICY)
+def check_command(file: Path) -> None:
+    """All mistakes at once, then what may surprise."""
+    policy = _checked(file)
+    for note in notes(policy):
+        click.echo(f"note: {note}", err=True)
+    click.echo(f"{file.name} is a policy: version {policy.version}, {len(policy.features)} features named")
+
+
+@policy_group.command("build", help=_BUILD_HELP)
+@click.argument("file", type=FILE, default=SHIPPED_POLICY)
+@click.option("--out", type=FILE, default=SHIPPED_POLICY.parent, help="Folder to write into; alerts/ without it.")
+@click.option("--check", is_flag=True, help="Compare and write nothing.")
+def build_command(file: Path, out: Path, check: bool) -> None:
+    """Texts from the policy, onto the disk."""
+    built = files(_checked(file))
+    stale = [name for name, text in built.items() if _text(out / name) != text]
+    if check and stale:
+        raise UserError(f"not what would be built: {', '.join(stale)}; run `vigil policy build`")
+    for name in stale:
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        (out / name).write_text(built[name], "utf-8")
+    click.echo(f"{len(stale)} of {len(built)} files written" if stale else f"{len(built)} files are as they should be")
+
+
+def _checked(file: Path) -> Policy:
+    """The policy. Raises UserError that lists every mistake with its line."""
+    policy, wrong = find_mistakes(file)
+    if policy is None or wrong:
+        raise UserError("\n".join(f"{file.name}, line {one.line}: {one.what}" for one in wrong))
+    return policy
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text("utf-8") if path.is_file() else None
 
 
 @policy_group.command("diff", help=_HELP)

@@ -8,8 +8,8 @@ import numpy as np
 
 from detectors.rolling import Leg
 from monitor.backtest.history import History
-from monitor.backtest.incidents import Incident, Story, size_at, story
-from monitor.backtest.legs import Watch, legs, state_before, watches
+from monitor.backtest.incidents import Incident, Story, known_until, size_at, story
+from monitor.backtest.legs import Watch, legs, memory, state_before, watches
 from monitor.backtest.page import Direction, Page
 from monitor.incidents import wilson
 from monitor.policy import Policy
@@ -67,19 +67,18 @@ def _score_series(  # noqa: PLR0913  a series and where it goes
     found.watched[kpi] += told.scored * history.seconds
     if not told.scored:
         found.cold.append((history.feature, kpi))
-    for page in _pages(history, watch, place, told):
+    for page in _pages(history, watch, place, seen, told):
         if policy.pages(kpi, page.direction):
             found.pages.append(page)
         else:
             found.silent[kpi] += 1
 
 
-def _pages(history: History, watch: Watch, place: int, told: Story) -> Iterator[Page]:
-    evaluated, bad = watch.columns.evaluated[place], watch.columns.bad[place]
+def _pages(history: History, watch: Watch, place: int, seen: list[tuple[int, Leg]], told: Story) -> Iterator[Page]:
     since = 0
     for one in told.incidents:
-        size = size_at(one, since, told, evaluated, bad, history.seconds)
-        since = len(evaluated) if one.closed is None else one.closed + 1
+        size = size_at(one, since, told, memory(watch, seen, one.opened, known_until(one)), history.seconds)
+        since = len(told.raised) if one.closed is None else one.closed + 1
         yield Page(
             feature=history.feature,
             kpi=history.kpis[watch.kpis[place]],

@@ -2,22 +2,30 @@
 
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
+from detectors.base import Floats
+from detectors.knowledge import sorted_names
+from detectors.rolling import ByStratum
 from detectors.schedule import HISTORY, LAG
 from detectors.season import DAY
-from monitor.backtest.history import History, Task
-from monitor.columns import SCORED, judged_after
+from monitor.backtest.history import Anew, History, Integers, Task
+from monitor.columns import SCORED, Layout, Series, Tables, judged_after, tables
 from monitor.errors import UserError
-from monitor.history import read_columns
+from monitor.history import as_columns, expected_when_judged
 from monitor.store.changes import read_new_baselines
-from monitor.store.windows import read_lively
+from monitor.store.windows import read_lively, read_mask_counts
 from monitor.windows import WINDOW_SECONDS, window_start
+from schemas.kpis import ARRIVALS, PROMPT_MIX
 
 EARLIER = HISTORY + 2 * DAY + LAG
 """Seconds of history before the first window: the newest baseline may be a day old, and a look begins a day early."""
+
+HEARD_WITHIN = 60
+"""Seconds after which a scorer acts on a change; by then its record has come."""
 
 
 class StoredSource:
@@ -45,27 +53,88 @@ class StoredSource:
     def read(self, task: Task) -> History:
         """The history of a feature, a day at a time; KPIs that were never evaluated are left out. Blocking."""
         start = self._end - task.windows * WINDOW_SECONDS
-        parts = []
         with self._lock:
             marks = read_new_baselines(self.client, start, self._end)
+        found = _Gathered(task.windows)
         for day in range(start, self._end, DAY):
-            with self._lock:  # a client answers one question at a time
-                until = min(day + DAY, self._end)
-                [(_, columns)] = read_columns(self.client, [task.feature], day, until, {task.feature: start})
-            parts.append((columns.evaluated, columns.bad))
-        evaluated, bad = (np.concatenate(rows, axis=1) for rows in zip(*parts, strict=True))
-        kept = np.flatnonzero((evaluated > 0.0).any(axis=1))
-        names = tuple(SCORED[kpi] for kpi in kept)
+            names, of_day = self._tables(task.feature, start, day, min(day + DAY, self._end))
+            found.take((day - start) // WINDOW_SECONDS, names, of_day)
+        kept = np.flatnonzero((found.evaluated > 0.0).any(axis=1))
+        if not found.mixed:
+            kept = kept[kept != SCORED.index(PROMPT_MIX)]
+        kpis = tuple(SCORED[kpi] for kpi in kept)
         # What was unknown has nothing evaluated already, by the KPIs' own floors.
         return History(
             task.feature,
-            names,
+            kpis,
             start,
             WINDOW_SECONDS,
-            evaluated[kept],
-            bad[kept],
-            np.ones((len(kept), evaluated.shape[1])),
+            found.evaluated[kept],
+            found.bad[kept],
+            np.ones((len(kept), task.windows)),
             np.zeros(len(kept)),
-            behind=tuple(judged_after(kpi) for kpi in names),
-            anew=tuple(window_start(at) for feature, at in marks if feature in ("", task.feature)),
+            strata=found.strata(kept),
+            arrivals=_place(kpis, ARRIVALS),
+            shifts=_place(kpis, PROMPT_MIX),
+            behind=tuple(judged_after(kpi) for kpi in kpis),
+            anew=tuple(
+                Anew(window_start(at), window_start(at + HEARD_WITHIN))
+                for feature, at in marks
+                if feature in ("", task.feature)
+            ),
         )
+
+    def _tables(self, feature: str, first: int, start: int, end: int) -> tuple[tuple[str, ...], Tables]:
+        """The strata of a feature in [start, end), and its windows there."""
+        with self._lock:  # a client answers one question at a time
+            counts = read_mask_counts(self.client, start, end, [feature])
+            expected = expected_when_judged(self.client, start, end, [feature])
+        names = sorted_names(counts.stratum.tolist())
+        layout = Layout(Series([feature]), {feature: first}, {feature: names})
+        return names, tables(counts, expected, start, end, layout)
+
+
+def _place(kpis: tuple[str, ...], name: str) -> int | None:
+    return kpis.index(name) if name in kpis else None
+
+
+@dataclass(slots=True)
+class _Gathered:
+    """All days of a feature of so many windows: `evaluated` and `bad` of shape (KPIs, windows), and both by stratum."""
+
+    windows: int
+    evaluated: Floats = field(init=False)
+    bad: Floats = field(init=False)
+    _strata: dict[str, tuple[Floats, Floats]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.evaluated, self.bad = self._empty(), self._empty()
+
+    def _empty(self) -> Floats:
+        return np.zeros((len(SCORED), self.windows))
+
+    def take(self, first: int, names: tuple[str, ...], found: Tables) -> None:
+        """Take in the windows from index `first` on."""
+        columns = as_columns(found, names)
+        inside = slice(first, first + columns.evaluated.shape[1])
+        self.evaluated[:, inside], self.bad[:, inside] = columns.evaluated, columns.bad
+        for place, name in enumerate(names):
+            evaluated, bad = self._strata.setdefault(name, (self._empty(), self._empty()))
+            evaluated[:, inside], bad[:, inside] = (table[:, 0, place, :].T for table in found.by_stratum)
+
+    @property
+    def mixed(self) -> bool:
+        """Whether there is more than one stratum."""
+        return len(self._strata) > 1
+
+    def strata(self, kpis: Integers) -> ByStratum | None:
+        """These KPIs by stratum, and no more of it is kept here; None where there is one stratum alone."""
+        if not self.mixed:
+            return None
+        names = sorted_names(list(self._strata))
+        shape = (len(kpis), len(names), self.windows)
+        evaluated, bad = np.empty(shape), np.empty(shape)
+        for place, name in enumerate(names):
+            of_one = self._strata.pop(name)  # so that memory holds all of it once
+            evaluated[:, place], bad[:, place] = of_one[0][kpis], of_one[1][kpis]
+        return ByStratum(names, evaluated, bad)

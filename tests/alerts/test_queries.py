@@ -206,3 +206,76 @@ def test_was_telemetry_complete(store: Client) -> None:
         (60.0, 53, 0.8833, "incomplete", 2),
         (0.0, 60, None, "unknown", 2),
     ]
+
+
+def event(number: int, mask: int, **said: Any) -> dict[str, Any]:
+    common = {"topic": "ai.telemetry", "partition": 0, "offset": number, "mask": mask, "kind": "interaction"}
+    return {**common, "ts": at(number), "feature": "chat", "trace_id": f"{number:032x}", **said}
+
+
+def test_which_events(store: Client) -> None:
+    leak = Bit.INTERACTION | Bit.PII_SCANNED | Bit.PII_LEAKED
+    rows = [
+        event(5, leak),
+        event(3, leak),
+        event(4, Bit.INTERACTION | Bit.PII_SCANNED),
+        event(6, leak, feature="search"),
+        event(7, leak | Bit.SYNTHETIC),
+        event(8, BAD),
+        event(60, leak),  # after the end
+    ]
+    insert(store, "telemetry", rows)
+    insert(store, "telemetry", rows[:1])  # stored a second time by a worker that was killed
+    times = {"from": text(START), "to": text(at(60))}
+    got = ask(store, "which_events", feature="chat", kpi="pii_leak_rate", **times)
+    assert [(row["trace_id"], row["offset"]) for row in got] == [(f"{3:032x}", 3), (f"{5:032x}", 5)]
+
+
+def test_did_guardrails_run(store: Client) -> None:
+    looked = Bit.INTERACTION | Bit.GUARDRAIL_LISTED | Bit.POLICY_EVALUATED
+    bypassed = Bit.INTERACTION | Bit.GUARDRAIL_LISTED | Bit.GUARDRAIL_BYPASSED
+    erred = Bit.INTERACTION | Bit.GUARDRAIL_LISTED | Bit.GUARDRAIL_ERROR
+    rows = [
+        cell(0, looked, n=9, feature="chat"),
+        cell(10, erred, n=1, feature="chat"),
+        cell(60, looked, n=8, feature="chat"),
+        cell(60, bypassed, n=2, feature="chat"),
+        cell(120, looked, n=2, feature="chat"),
+        cell(120, Bit.INTERACTION, n=8, feature="chat"),
+        cell(180, Bit.INTERACTION, n=10, feature="chat"),
+        cell(180, looked, n=10, feature="search"),
+    ]
+    insert(store, "windows", rows)
+    rows = ask(store, "did_guardrails_run", feature="chat", **{"from": text(START), "to": text(at(240))})
+    names = ("interactions", "listed", "evaluated_by_any", "bypassed", "erred", "verdict")
+    assert [tuple(row[name] for name in names) for row in rows] == [
+        (10, 10, 9, 0, 1, "ran"),
+        (10, 10, 8, 2, 0, "failing open"),
+        (10, 2, 2, 0, 0, "partly"),
+        (10, 0, 0, 0, 0, "unguarded"),
+    ]
+
+
+def test_is_the_monitor_whole(store: Client) -> None:
+    def claim(partition: int, first: int, last: int, complete: float, written: float) -> dict[str, Any]:
+        return {**span(partition, first, last, complete), "inserted_at": at(written)}
+
+    spans = [
+        claim(0, 0, 99, 1000, 1000),
+        claim(1, 0, 49, 1000, 1000),
+        claim(1, 60, 99, 1000, 1000),
+        claim(2, 0, 99, 100, 995),
+        claim(3, 0, 99, 600, 600),
+        claim(4, 0, 99, 1000, 1000),
+        claim(4, 90, 109, 1000, 1000),
+    ]
+    insert(store, "windows", spans)
+    rows = ask(store, "is_the_monitor_whole", at=text(at(1005)))
+    names = ("partition", "seconds_behind", "seconds_silent", "gap", "verdict")
+    assert [tuple(row[name] for name in names) for row in rows] == [
+        (1, 5, 5, 10, "gap or overlap"),
+        (4, 5, 5, -10, "gap or overlap"),
+        (3, 405, 405, 0, "nobody writes"),
+        (2, 905, 10, 0, "behind"),
+        (0, 5, 5, 0, "whole"),
+    ]

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from detectors.rolling import ByStratum
 from monitor.backtest.changes import Deployed
 from monitor.backtest.history import History
 from monitor.backtest.png import write_png
@@ -63,6 +64,32 @@ def test_bins_pool_their_windows_and_keep_the_highest_evidence(history: History)
     np.testing.assert_array_equal(coarse.log_e, fine.log_e.reshape(24, 10).max(axis=1))
     width, narrow = (np.nanmean((one.high - one.low)[: len(one.low) // 2]) for one in (fine, coarse))
     assert narrow < 0.6 * width
+
+
+def test_the_rate_expected_is_that_of_what_was_asked() -> None:
+    """Two strata, 1 % and 9 % bad, and for an hour the latter alone."""
+    size = 2 * 1440
+    chance = np.random.default_rng(3)
+    sore = (np.arange(size) >= AT) & (np.arange(size) < AT + 60)
+    n = chance.poisson(np.where(sore, [[0.0], [1200.0]], 600.0))
+    parts = np.array([n, chance.binomial(n, [[0.01], [0.09]])], dtype=np.float64)[:, None]
+    whole = parts.sum(axis=2)
+    strata = ByStratum(("safe", "sore"), parts[0], parts[1])
+    one = History("chat", ("k",), START, 60, whole[0], whole[1], np.ones((1, size)), np.zeros(1), strata=strata)
+    found = look(one, "k", POLICY, *around(60))
+    for bins, width in ((1000, 1), (12, 10)):
+        shown = view(found, bins)
+        assert shown.windows == width
+        assert shown.marks == []
+        before, during = shown.expected[: 60 // width], shown.expected[60 // width :]
+        assert np.allclose(before, 0.05, rtol=0.1)
+        assert np.allclose(during, 0.09, rtol=0.1)
+        inside = (shown.low <= shown.observed) & (shown.observed <= shown.high)
+        assert inside.mean() > 0.9
+    for first, leg in found.seen:
+        at = np.arange(found.first, found.last)
+        mine = (at >= first) & (at < first + len(leg.run.expected))
+        assert (view(found, 1000).expected[mine] == leg.run.expected[at[mine] - first]).all()
 
 
 def test_where_nothing_was_evaluated_nothing_is_observed(history: History) -> None:

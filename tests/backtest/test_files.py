@@ -39,13 +39,34 @@ def test_strata_are_added_up_and_kept(tmp_path: Path) -> None:
     [found] = histories(path)
     assert found.evaluated.tolist() == [[11, 4]]
     assert found.strata is not None
-    assert found.strata.names == ("code", "")
-    code = found.strata.stratum == 0
-    assert found.strata.evaluated[code].tolist() == [5, 4]
-    assert found.strata.window[code].tolist() == [0, 1]
+    assert found.strata.names == ("", "code")
+    assert found.strata.evaluated.tolist() == [[[6, 0], [5, 4]]]
+    assert found.strata.bad.tolist() == [[[2, 0], [1, 0]]]
     notes = FileSource(path, 10, {}).notes
-    assert any("no change of their mix is adjusted" in note for note in notes)
+    assert any("a change of the mix of 2 strata is adjusted for" in note for note in notes)
     assert not any("repeat" in note for note in notes)
+
+
+def test_only_a_kpi_with_more_than_one_stratum_is_kept_by_stratum(tmp_path: Path) -> None:
+    lines = ("1800000000,a,k,5,1,y", "1800000000,a,k,6,2,x", "1800000010,a,l,4,0,z", "1800000010,b,k,3,1,w")
+    path = csv_of(tmp_path, *lines, header=f"{HEADER},stratum")
+    mixed, plain = histories(path)
+    assert mixed.strata is not None
+    assert mixed.strata.names == ("x", "y")
+    assert mixed.strata.evaluated.tolist() == [[[6, 0], [5, 0]], [[0, 0], [0, 0]]]
+    assert plain.strata is None
+    assert any("mix of 2 strata" in note for note in FileSource(path, 10, {}).notes)
+
+
+def test_a_number_of_arrivals_has_a_million_evaluated_and_what_has_not_is_said(tmp_path: Path) -> None:
+    good = csv_of(tmp_path, "1800000000,a,arrivals,1000000,7", "1800000020,a,arrivals,1000000,0", name="g.csv")
+    [found] = histories(good)
+    assert found.arrivals == 0
+    assert not any("arrivals" in note for note in FileSource(good, 10, {}).notes)
+    other = csv_of(tmp_path, "1800000000,a,arrivals,1000000,7", "1800000020,a,arrivals,500,0", name="o.csv")
+    [found] = histories(other)
+    assert found.arrivals is None
+    assert any("1 rows of arrivals have not 1,000,000 evaluated" in note for note in FileSource(other, 10, {}).notes)
 
 
 def test_below_the_coverage_floor_a_window_is_unknown(tmp_path: Path) -> None:

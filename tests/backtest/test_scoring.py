@@ -5,8 +5,8 @@ import pytest
 
 from detectors.backtest import run
 from detectors.base import Floats
-from detectors.rolling import Columns, Leg, roll
-from monitor.backtest.history import History
+from detectors.rolling import ByStratum, Columns, Leg, roll
+from monitor.backtest.history import Anew, History
 from monitor.backtest.legs import legs, only, state_before, watches
 from monitor.backtest.scoring import score_history
 from monitor.errors import UserError
@@ -15,6 +15,9 @@ from tests.backtest.tables import START, counts
 
 DAY = 86_400
 POLICY = Policy(version="t")
+RARELY = Policy(version="t", budget="1/100 weeks")
+SHIFT = 4 * 1440 + 600
+"""The minute at which more is asked of what is answered worse."""
 
 
 def history(
@@ -142,7 +145,7 @@ def test_windows_too_long_to_learn_from_say_nothing_and_are_named() -> None:
 
 def test_where_normal_is_learned_anew_what_was_before_is_forgotten(changed: History) -> None:
     mark = START + (2 * 1440 + 630) * 60 + 7
-    told = replace(changed, anew=(mark,))
+    told = replace(changed, anew=(Anew(mark, mark),))
     after = replace(
         changed,
         start=mark - 7,
@@ -157,6 +160,58 @@ def test_where_normal_is_learned_anew_what_was_before_is_forgotten(changed: Hist
     page = next(page for page in score_history(told, POLICY, 0).pages if page.kpi == "k")
     assert page.resolved_at is not None
     assert mark - 60 <= page.resolved_at <= mark + 60
+
+
+@pytest.fixture(name="mixed", scope="module")
+def _mixed() -> History:
+    """Five days of minutes of two strata, 1 % and 9 % bad; from SHIFT on, for two hours most are of the latter."""
+    size, at = 5 * 1440, SHIFT
+    chance = np.random.default_rng(11)
+    n = chance.poisson(np.where((np.arange(size) >= at) & (np.arange(size) < at + 120), [[100.0], [1100.0]], 600.0))
+    by_stratum = np.array([n, chance.binomial(n, [[0.01], [0.09]])], dtype=np.float64)
+    arrived = np.array([np.full(size, 1e6), by_stratum[0].sum(axis=0)])
+    both = history(by_stratum.sum(axis=1), arrived, kpis=("k", "arrivals"))
+    empty = np.zeros_like(by_stratum)
+    evaluated, bad = (np.stack([counts, nothing]) for counts, nothing in zip(by_stratum, empty, strict=True))
+    return replace(both, strata=ByStratum(("safe", "sore"), evaluated, bad), arrivals=1)
+
+
+def test_a_change_of_the_mix_is_no_change_of_the_rate(mixed: History) -> None:
+    assert score_history(mixed, RARELY, 0).pages == []
+    [page] = score_history(replace(mixed, strata=None), RARELY, 0).pages
+    assert (page.kpi, page.direction) == ("k", "up")
+
+
+def test_a_page_counts_what_was_held_against_the_baseline(mixed: History) -> None:
+    """What nobody knows the rate of is in no count, and the rest is held against the rate that its mix should have."""
+    assert mixed.strata is not None
+    strata = mixed.strata
+    known, new = strata.evaluated.copy(), np.zeros((2, 1, 5 * 1440))
+    new[0, 0, SHIFT : SHIFT + 120] = 300.0
+    bad = strata.bad.copy()
+    bad[0, 1, SHIFT : SHIFT + 120] *= 2.0
+    changed = replace(
+        mixed,
+        evaluated=np.stack([known[0].sum(axis=0) + new[0, 0], mixed.evaluated[1]]),
+        bad=np.stack([bad[0].sum(axis=0) + new[0, 0], mixed.bad[1]]),
+        strata=ByStratum(
+            ("new", *strata.names), np.concatenate([new, known], axis=1), np.concatenate([new, bad], axis=1)
+        ),
+    )
+    [page] = score_history(changed, RARELY, 0).pages
+    first, end = (page.onset - START) // 60, (page.detected_at - START) // 60
+    assert SHIFT <= first < end <= SHIFT + 6
+    assert (page.evaluated, page.bad) == (known[0, :, first:end].sum(), bad[0, :, first:end].sum())
+    assert page.expected == pytest.approx((100 * 0.01 + 1100 * 0.09) / 1200, rel=0.1)
+
+
+def test_one_kpi_alone_is_scored_as_among_the_others(mixed: History) -> None:
+    [watch] = watches(mixed, POLICY)
+    for place in range(2):
+        alone = [leg for leg in legs(only(watch, place), 0) if leg.series == 0]
+        among = [leg for leg in legs(watch, 0) if leg.series == place]
+        assert [leg.start for leg in alone] == [leg.start for leg in among] != []
+        assert all((one.run.log_e == two.run.log_e).all() for one, two in zip(alone, among, strict=True))
 
 
 def test_a_gap_of_weeks_is_neither_watched_nor_an_incident() -> None:

@@ -35,7 +35,7 @@ def _past(store: Client) -> Client:
     chance = np.random.default_rng(8)
     columns: dict[str, list[Any]] = {name: [] for name in ("window_start", *DIMENSIONS, "mask", "n", "weight")}
     for window in range(SIZE):
-        for feature, mean in (("chat", 200), ("search", 30)):
+        for feature, stratum, mean in (("chat", "code", 80), ("chat", "talk", 120), ("search", "", 30)):
             n = int(chance.poisson(mean))
             ratio = 4 if feature == "chat" and SPIKE <= window < SPIKE + 60 else 1
             bad = int(chance.binomial(n, 0.04 * ratio))
@@ -43,6 +43,7 @@ def _past(store: Client) -> Client:
                 said = {
                     "window_start": START + 10 * window,
                     "feature": feature,
+                    "prompt_category": stratum,
                     "mask": mask,
                     "n": count,
                     "weight": count,
@@ -64,6 +65,34 @@ def test_a_history_is_what_the_scorer_reads_a_day_at_a_time(past: Client) -> Non
     assert "refusal_rate" in found.kpis
     assert (found.evaluated == columns.evaluated[row]).all()
     assert (found.bad == columns.bad[row]).all()
+    assert (found.kpis[found.arrivals or 0], found.kpis[found.shifts or 0]) == ("arrivals", "prompt_mix")
+    assert found.strata is not None
+    assert columns.strata is not None
+    assert found.strata.names == columns.strata.names == ("code", "talk")
+    assert (found.strata.evaluated == columns.strata.evaluated[row]).all()
+    assert (found.strata.bad == columns.strata.bad[row]).all()
+
+
+def test_a_stratum_that_is_there_on_some_days_only_is_kept_for_all_of_them(store: Client) -> None:
+    columns: dict[str, list[Any]] = {name: [] for name in ("window_start", *DIMENSIONS, "mask", "n", "weight")}
+    for day, stratum in ((0, "talk"), (1, "talk"), (1, "code"), (3, "talk")):
+        said = {"window_start": START + day * 86_400, "feature": "chat", "prompt_category": stratum, "mask": LOOKED}
+        for name, column in columns.items():
+            column.append((said | {"n": day + 1, "weight": day + 1}).get(name, ""))
+    insert_cells(store, "test", columns, "test", "days")
+    source = StoredSource(store, START, START + 4 * 86_400)
+    found = source.read(source.tasks[0])
+    assert found.strata is not None
+    assert found.strata.names == ("code", "talk")
+    refusals = found.strata.evaluated[found.kpis.index("refusal_rate")][:, ::8640]
+    assert refusals.tolist() == [[0, 2, 0, 0], [1, 2, 0, 4]]
+
+
+def test_what_is_asked_is_no_series_where_one_thing_is_asked(past: Client) -> None:
+    source = StoredSource(past, START, START + SIZE * 10, ["search"])
+    found = source.read(source.tasks[0])
+    assert found.strata is None
+    assert "prompt_mix" not in found.kpis
 
 
 def test_windows_before_the_span_are_learned_from_and_not_scored(past: Client) -> None:

@@ -38,7 +38,7 @@ def test_a_change_in_one_file_is_seen_by_what_was_compiled_from_another(tmp_path
 def test_without_a_folder_to_write_to_it_still_computes(tmp_path: Path) -> None:
     package = tmp_path / "detectors"
     package.mkdir()
-    for name in ("__init__.py", "compiled.py", "betabinomial.py"):
+    for name in ("__init__.py", "compiled.py", "elementary.py", "betabinomial.py"):
         shutil.copy(SOURCE / name, package / name)
     (package / "__pycache__").write_text("a file where the folder should be")
     assert float(run(tmp_path)) < 0.0

@@ -3,6 +3,7 @@ import math
 import numpy as np
 import pytest
 
+from detectors.level import surprises
 from detectors.noise import History, Noise, fit_noise, moment_rho, parameters_of
 from detectors.rows import JUMP_RATE, MEMORY, VARIANCE
 from tests.detectors.streams import WEEK, Stream, changed, stream, wandering
@@ -82,3 +83,18 @@ def test_a_bin_of_six_windows_forgets_six_times_as_much() -> None:
     assert parameters_of(noise, 6)[MEMORY] == pytest.approx(parameters_of(noise)[MEMORY] ** 6)
     assert parameters_of(noise, 6)[JUMP_RATE] == pytest.approx(6e-3)
     assert math.sqrt(parameters_of(noise)[VARIANCE]) == pytest.approx(0.1)
+
+
+def test_a_history_is_as_likely_by_a_noise_alone_as_by_one_among_others() -> None:
+    seen = stream(22, 2000, wander=0.2)
+    noises = [
+        Noise(),
+        Noise(sigma=0.1),
+        Noise(sigma=0.2, slow_sigma=0.1),
+        Noise(sigma=0.1, jump_rate=1e-3, jump_sd=0.2),
+    ]
+    rows = np.array([parameters_of(noise) for noise in noises])
+    columns = stream(22, 2000).rates, seen.evaluated, seen.bad, np.ones(2000), 1.0
+    together = surprises(rows, *columns)
+    assert [surprises(rows[i : i + 1], *columns)[0] for i in range(len(noises))] == pytest.approx(together, rel=1e-12)
+    assert together[1] < together[0]

@@ -42,3 +42,13 @@ def test_no_bad_event_at_all_gives_a_small_rate_and_no_shape() -> None:
     rates = rates_of(fit_season(START, 10, np.full(WEEK, 20.0), np.zeros(WEEK), np.ones(WEEK, dtype=np.bool_)), DAY)
     assert np.ptp(rates) == 0.0
     assert 0.0 < rates[0] < 1e-6
+
+
+def test_a_day_without_a_shape_of_the_week_is_like_any_other_to_the_bit() -> None:
+    seen = stream(5, WEEK)
+    season = fit_season(START, 10, seen.evaluated, seen.bad, np.ones(WEEK, dtype=np.bool_))
+    weekly = season.coefficients.copy()
+    weekly[-1] = 1e-300
+    assert (rates_of(season, WEEK) == seasonal_rates(weekly, START, 10, WEEK)).all()
+    for at in (0, 7, DAY, 3 * DAY + 17):
+        assert rates_of(season, 1, START + 10 * at)[0] == rates_of(season, WEEK)[at]

@@ -5,7 +5,7 @@ import pytest
 
 from detectors import rows
 from detectors.belief import mean_of, spread_of
-from detectors.level import predict_level
+from detectors.level import predict_level, take_level
 from detectors.noise import Noise, parameters_of
 from detectors.overshoot import weights
 from detectors.statespace import CLOSED, NOTHING, OPENED, start_state, step
@@ -78,6 +78,25 @@ def test_it_is_more_where_the_rate_is_not_the_nulls() -> None:
     found = statistics(NOISES[0], 12, 4000, shift=0.01)[:, MILD]
     error = found.std(axis=0) / math.sqrt(4000)
     assert (np.abs(found.mean(axis=0) - 12.0) > 4.0 * error).all()
+
+
+@pytest.mark.parametrize("noise", NOISES, ids=IDS)
+def test_the_null_beside_the_hypotheses_is_to_the_bit_the_null_alone(noise: Noise) -> None:
+    row, chance = parameters(noise), np.random.default_rng(25)
+    state = started(row)
+    alone = state.copy()
+    for _ in range(300):
+        bad = drawn(state, row, chance)
+        step(state, row, RATE, EVENTS, bad)
+        predict_level(alone, row)
+        take_level(alone, row, RATE, EVENTS, bad, row[rows.RHO])
+        assert (state[: rows.OPEN] == alone[: rows.OPEN]).all()
+
+
+def test_beliefs_side_by_side_fill_whole_vectors() -> None:
+    assert rows.HYPOTHESES % 4 == 0
+    assert rows.ROOM % 4 == 0
+    assert rows.HYPOTHESES + 2 <= rows.ROOM
 
 
 @pytest.mark.parametrize("noise", NOISES, ids=IDS)

@@ -1,0 +1,38 @@
+"""From the policy to rules, routes and what others adopt: texts by path below alerts/. Pure; `monitor` writes them."""
+
+import json
+
+from alerts.build.adopt import adopted
+from alerts.build.counts import count_groups
+from alerts.build.health import health_groups, watchdog_groups
+from alerts.build.incidents import incident_groups
+from alerts.build.rates import burn_groups, kpi_groups
+from alerts.build.routes import HEAD, alertmanager
+from alerts.build.telemetry import telemetry_groups
+from alerts.build.text import yaml_text
+from alerts.policy import Policy, json_schema
+
+_RULES = {
+    "kpis": (kpi_groups, "KPIs from the stream's own counters against their targets, so right without the scorer."),
+    "burn": (burn_groups, "Targets burnt too fast: several windows at once, and enough bad events."),
+    "incidents": (incident_groups, "What the detector has decided."),
+    "counts": (count_groups, "Rare severe events: one is enough, whatever the rate."),
+    "telemetry": (telemetry_groups, "Unknown is not safe: what is missing pages, and mutes the rates that rest on it."),
+    "health": (health_groups, "The monitor's own health."),
+    "watchdog": (watchdog_groups, "Always fires; what watches for its absence must live somewhere else."),
+}
+SCHEMA = "policy.schema.json"
+
+
+def files(policy: Policy) -> dict[str, str]:
+    """Every built file: its path below alerts/, with slashes, and its text."""
+    built, groups = {SCHEMA: json.dumps(json_schema(), indent=2) + "\n"}, []
+    for name, (make, about) in _RULES.items():
+        mine = make(policy)
+        groups += mine
+        head = f"Built by `vigil policy build` from alerts/policy.yaml; change that.\n{about}"
+        built[f"rules/{name}.yaml"] = yaml_text({"groups": mine}, head)
+    built["alertmanager/alertmanager.yaml"] = yaml_text(alertmanager(policy), HEAD)
+    for path, text in adopted(policy, groups).items():
+        built[f"adopt/{path}"] = text
+    return built

@@ -1,0 +1,115 @@
+"""The same rules in the shapes that other people's tools take: Kubernetes, a mixin, Sloth, Grafana's anomaly rules."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from alerts.build.rates import with_targets
+from alerts.build.rule import Rule, group, record
+from alerts.build.text import yaml_text
+from alerts.policy import Policy, regex_of
+from schemas.kpis import KPIS
+
+_BUILT = "Built by `vigil policy build` from alerts/policy.yaml; change that."
+_MIXIN = """// {built}
+{{
+  prometheusAlerts+:: import 'alerts.json',
+  prometheusRules+:: import 'rules.json',
+  grafanaDashboards+:: {{}},
+}}
+"""
+
+
+def adopted(policy: Policy, groups: list[Rule]) -> dict[str, str]:
+    """Path below alerts/adopt to text. `groups` are all groups of the rules."""
+    files = {
+        "kubernetes/prometheusrule.yaml": yaml_text(_prometheus_rule(groups), _BUILT),
+        "mixin/mixin.libsonnet": _MIXIN.format(built=_BUILT),
+        "mixin/alerts.json": _json({"groups": [*_with(groups, "alert")]}),
+        "mixin/rules.json": _json({"groups": [*_with(groups, "record")]}),
+        "anomaly/vigil.yaml": yaml_text(_anomaly(), f"{_BUILT}\nFor Grafana's promql-anomaly-detection."),
+    }
+    for name, spec in _sloth(policy):
+        files[f"sloth/{name}.yaml"] = yaml_text(spec, f"{_BUILT}\nFor Sloth: `sloth generate -i` this file.")
+    return files
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2) + "\n"
+
+
+def _prometheus_rule(groups: list[Rule]) -> Rule:
+    return {
+        "apiVersion": "monitoring.coreos.com/v1",
+        "kind": "PrometheusRule",
+        "metadata": {"name": "vigil", "labels": {"app.kubernetes.io/name": "vigil", "role": "alert-rules"}},
+        "spec": {"groups": groups},
+    }
+
+
+def _with(groups: list[Rule], kind: str) -> Iterator[Rule]:
+    """The groups with their rules of one kind only, alert or record; order and intervals stay."""
+    for one in groups:
+        rules = [rule for rule in one["rules"] if kind in rule]
+        if rules:
+            yield one | {"rules": rules}
+
+
+def _sloth(policy: Policy) -> Iterator[tuple[str, Rule]]:
+    """One specification for each named feature, and one for all others together."""
+    for name in sorted(policy.features):
+        yield name, _specification(policy, f"vigil-{name}", f', feature="{name}"', policy.features[name].tier)
+    others = regex_of(sorted(policy.features))
+    matcher = f', feature!~"{others}"' if others else ""
+    yield "everything-else", _specification(policy, "vigil-everything-else", matcher, policy.default_tier)
+
+
+def _specification(policy: Policy, service: str, matcher: str, tier: str) -> Rule:
+    return {
+        "version": "prometheus/v1",
+        "service": service,
+        "labels": {"tier": tier},
+        "slos": [_slo(policy, kpi, matcher, tier) for kpi in with_targets(policy)],
+    }
+
+
+def _slo(policy: Policy, kpi: str, matcher: str, tier: str) -> Rule:
+    def query(metric: str) -> str:
+        return f'sum(rate({metric}{{kpi="{kpi}"{matcher}}}[{{{{.window}}}}]))'
+
+    target = getattr(policy.of(kpi).targets, tier)
+    severity = policy.severity(kpi)
+    return {
+        "name": kpi.replace("_", "-"),
+        "objective": round(100 * (1 - target), 6),
+        "description": next(one.meaning for one in KPIS if one.name == kpi),
+        "sli": {
+            "events": {
+                "error_query": query("vigil_kpi_bad_total"),
+                "total_query": query("vigil_kpi_evaluated_total"),
+            }
+        },
+        "alerting": {
+            "name": f"VigilSlo{''.join(word.capitalize() for word in kpi.split('_'))}",
+            "labels": {"service": "vigil", "kpi": kpi},
+            "annotations": {"runbook_url": f"{policy.runbooks}VigilTargetBurnFast.md"},
+            "page_alert": {"labels": {"severity": severity}},
+            "ticket_alert": {"labels": {"severity": "warning"}},
+        },
+    }
+
+
+def _anomaly() -> Rule:
+    """Each KPI's rate under the labels by which Grafana's rules choose what to draw bands around."""
+    rate = "feature_kpi:vigil_kpi_bad_per_evaluated:ratio_rate5m"
+    rules = [
+        record(
+            f"anomaly:vigil_{kpi.name}:ratio_rate5m",
+            f'{rate}{{kpi="{kpi.name}"}}',
+            anomaly_name=f"vigil_{kpi.name}",
+            anomaly_type="errors",
+            anomaly_strategy="adaptive",
+        )
+        for kpi in KPIS
+    ]
+    return {"groups": [group("vigil-anomaly", rules)]}

@@ -1,0 +1,124 @@
+"""Who watches the monitor: its workers, its lag, its store, its scorer, and the way a page takes."""
+
+from collections.abc import Iterator
+
+from alerts.build.rule import Alert, Rule, group, rule
+from alerts.policy import Policy
+
+
+def health_groups(policy: Policy) -> list[Rule]:
+    """The monitor's own alerts."""
+    alerts = [*_reading(), *_storing(), *_scoring()]
+    return [group("vigil-health", [rule(alert, policy) for alert in alerts])]
+
+
+def watchdog_groups(policy: Policy) -> list[Rule]:
+    """Always fires. What watches for its absence must live somewhere else: it proves the whole way out."""
+    watchdog = Alert(
+        name="Watchdog",
+        expr="vector(1)",
+        severity="none",
+        summary="The alerting pipeline works",
+        description="This alert always fires. When it stops, nothing else can page either.",
+        query="was_telemetry_complete",
+    )
+    return [group("vigil-watchdog", [rule(watchdog, policy)])]
+
+
+def _reading() -> Iterator[Alert]:
+    yield Alert(
+        name="VigilWorkersAbsent",
+        # A gauge that every worker shows from its start. 90 s: before each feature is called silent, which this mutes.
+        expr="absent(vigil_last_insert_timestamp_seconds)",
+        wait="90s",
+        severity="critical",
+        summary="No Vigil worker can be scraped, so no AI feature is watched",
+        description="Prometheus sees no worker: none runs, or none can be reached.",
+        query="is_the_monitor_whole",
+    )
+    yield Alert(
+        name="VigilLagHigh",
+        expr=(
+            "sum by (topic) (vigil_lag_records)\n  > 300 *\n"
+            "clamp_min(sum by (topic) (rate(vigil_records_total[5m])), 1)"
+        ),
+        wait="10m",
+        severity="warning",
+        summary="Vigil's workers are behind, so incidents are found late",
+        description=(
+            "{{ $value | humanize }} records of topic {{ $labels.topic }} wait; at the speed of the last 5 minutes that"
+            " is more than 5 minutes of work."
+        ),
+        query="is_the_monitor_whole",
+    )
+    yield Alert(
+        name="VigilWatermarkStale",
+        expr="time() - max by (topic, partition) (vigil_watermark_timestamp_seconds) > 180",
+        wait="5m",
+        severity="critical",
+        summary="A partition's time stands still, so no window closes and nothing is scored",
+        description=(
+            "Partition {{ $labels.partition }} of {{ $labels.topic }} is complete only until"
+            " {{ $value | humanizeDuration }} ago."
+        ),
+        query="is_the_monitor_whole",
+    )
+    yield Alert(
+        name="VigilDeadLetterRatioHigh",
+        expr=(
+            "sum by (topic) (increase(vigil_dead_letters_total[15m]))\n  /\n"
+            "(sum by (topic) (increase(vigil_records_total[15m])) > 0)\n  > 0.05\n  and\n"
+            "sum by (topic) (increase(vigil_dead_letters_total[15m])) >= 20"
+        ),
+        wait="5m",
+        severity="warning",
+        summary="Vigil refuses many records, so what they tell is not counted",
+        description="{{ $value | humanizePercentage }} of what came on {{ $labels.topic }} in 15 minutes was refused.",
+        query="was_telemetry_complete",
+    )
+
+
+def _storing() -> Iterator[Alert]:
+    yield Alert(
+        name="VigilOffsetAuditFailed",
+        expr="max(vigil_offset_audit_errors) > 0",
+        wait="2m",
+        severity="critical",
+        summary="Vigil skipped records or counted them twice",
+        description="The claims on {{ $value }} partitions have a gap or an overlap; totals of that time are wrong.",
+        query="is_the_monitor_whole",
+    )
+    yield Alert(
+        name="VigilInsertFailures",
+        expr="round(sum(increase(vigil_insert_failures_total[5m]))) >= 3",
+        severity="warning",
+        keep="5m",
+        summary="The store does not take Vigil's writes",
+        description="{{ $value | humanize }} writes failed in 5 minutes. Workers repeat them, then stop.",
+        query="is_the_monitor_whole",
+    )
+
+
+def _scoring() -> Iterator[Alert]:
+    yield Alert(
+        name="VigilScorerStale",
+        # Of workers that own a part of the telemetry topic; another one scores nothing, and its gauge stands.
+        expr=(
+            "max by (instance) (time() - vigil_scored_until_timestamp_seconds) > 180\n"
+            '  and on (instance)\nvigil_watermark_timestamp_seconds{topic="ai.telemetry"}'
+        ),
+        wait="5m",
+        severity="critical",
+        summary="A Vigil worker has stopped scoring, so its features raise no incident",
+        description="Worker {{ $labels.instance }} has finished no window of the last 3 minutes. Rates still alert.",
+        query="is_the_monitor_whole",
+    )
+    yield Alert(
+        name="VigilFeaturesNotScored",
+        expr="sum(vigil_features_not_scored) > 0",
+        wait="10m",
+        severity="warning",
+        summary="Some AI features are not scored, because there are too many",
+        description="{{ $value }} features have no score. Rates and counts still alert.",
+        query="is_the_monitor_whole",
+    )

@@ -1,0 +1,164 @@
+"""Alertmanager's configuration: who is told, when warnings wait, and what mutes what. Secrets are files."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from alerts.policy import DAYS, Policy, QuietHours, regex_of
+
+HEAD = """Built by `vigil policy build` from alerts/policy.yaml; change that.
+Who is told, and when not. Secrets are files and never in here. `vigil demo` runs this file with other
+addresses and shorter waits. To be told of what can wait, give the team a slack_channel in the policy. Add
+webhook_configs to dead-man, with the address of a service outside this cluster that pages when Watchdog stops."""
+
+_SECRETS = "/etc/alertmanager/secrets"
+_QUIET = "quiet-hours"
+_LESSER = 'severity=~"warning|info|none"'
+# PagerDuty takes these four words only. Mapped, never passed through; what is not known is an error.
+_SEVERITY = (
+    '{{ if eq .CommonLabels.severity "critical" }}critical{{ else if eq .CommonLabels.severity "warning" }}warning'
+    '{{ else if match "^(info|none)$" .CommonLabels.severity }}info{{ else }}error{{ end }}'
+)
+
+
+def alertmanager(policy: Policy) -> dict[str, Any]:
+    """The whole configuration, as Alertmanager 0.25 and newer take it."""
+    return {
+        "global": {"pagerduty_url": "https://events.pagerduty.com/v2/enqueue"},
+        "route": {
+            "receiver": "pagerduty",  # a severity nobody planned for wakes somebody: unknown is not safe
+            "group_by": ["alertname", "feature", "kpi"],
+            "group_wait": "10s",
+            "group_interval": "1m",
+            "repeat_interval": "4h",
+            "routes": [*_routes(policy)],
+        },
+        "inhibit_rules": _inhibitions(),
+        **({"time_intervals": [_quiet(policy.quiet_hours)]} if policy.quiet_hours else {}),
+        "receivers": [*_receivers(policy), {"name": "dead-man"}],
+    }
+
+
+def _routes(policy: Policy) -> Iterator[dict[str, Any]]:
+    yield {
+        "matchers": ['alertname="Watchdog"'],
+        "receiver": "dead-man",
+        "group_wait": "0s",
+        "repeat_interval": "2m",
+    }
+    for team in policy.teams:
+        names = sorted(name for name, one in policy.features.items() if one.owner == team)
+        if names and team != policy.owner:
+            yield {
+                "matchers": [f'feature=~"{regex_of(names)}"'],
+                "receiver": f"pagerduty-{team}",
+                "routes": [_lesser(policy, f"tickets-{team}")],
+            }
+    yield {"matchers": ['severity="critical"'], "receiver": "pagerduty"}
+    yield _lesser(policy, "tickets")
+
+
+def _lesser(policy: Policy, receiver: str) -> dict[str, Any]:
+    quiet = {"mute_time_intervals": [_QUIET]} if policy.quiet_hours else {}
+    return {"matchers": [_LESSER], "receiver": receiver, **quiet}
+
+
+def _inhibitions() -> list[dict[str, Any]]:
+    """While telemetry is missing a rate is unknown, and its page would be about the gap; a single severe event is not.
+
+    Not for feature "other": it stands for many features, and one of them must not mute the rest. Where `feature` is
+    missing on both sides Alertmanager takes it as equal, hence the sources that must have one.
+    """
+    incomplete, not_other = 'alertname="VigilTelemetryIncomplete"', 'feature!="other"'
+    derived = ['alertname!="VigilTelemetryIncomplete"', 'service="vigil"', 'basis!="count"']
+    return [
+        {
+            "source_matchers": [incomplete, 'kpi="telemetry_completeness"', not_other],
+            "target_matchers": derived,
+            "equal": ["feature"],
+        },
+        {
+            "source_matchers": [incomplete, 'kpi!="telemetry_completeness"', not_other],
+            "target_matchers": derived,
+            "equal": ["feature", "kpi"],
+        },
+        {
+            "source_matchers": ['severity="critical"', 'service="vigil"', 'feature=~".+"', not_other],
+            "target_matchers": ['severity="warning"', 'service="vigil"', 'basis!="count"'],
+            "equal": ["feature", "kpi"],
+        },
+        {
+            "source_matchers": ['alertname="VigilWorkersAbsent"'],
+            "target_matchers": [incomplete, 'symptom="silent"'],
+        },
+    ]
+
+
+def _quiet(hours: list[QuietHours]) -> dict[str, Any]:
+    return {"name": _QUIET, "time_intervals": [one for quiet in hours for one in _spans(quiet)]}
+
+
+def _spans(quiet: QuietHours) -> Iterator[dict[str, Any]]:
+    """Alertmanager's spans end at midnight, so a night is two: the evening, and the morning of the day after."""
+    if quiet.begin < quiet.end:
+        yield _span(quiet.begin, quiet.end, [*quiet.days], quiet.zone)
+        return
+    yield _span(quiet.begin, "24:00", [*quiet.days], quiet.zone)
+    if quiet.end != "00:00":
+        next_days = [DAYS[(DAYS.index(day) + 1) % len(DAYS)] for day in quiet.days]
+        yield _span("00:00", quiet.end, [*next_days], quiet.zone)
+
+
+def _span(begin: str, end: str, days: list[str], zone: str) -> dict[str, Any]:
+    return {
+        "times": [{"start_time": begin, "end_time": end}],
+        "weekdays": sorted(days, key=[*DAYS].index),
+        "location": zone,
+    }
+
+
+def _receivers(policy: Policy) -> Iterator[dict[str, Any]]:
+    owner = policy.teams[policy.owner]
+    yield {"name": "pagerduty", "pagerduty_configs": [_pagerduty(owner.pagerduty_key)]}
+    yield _tickets("tickets", owner.slack_channel)
+    for name, team in policy.teams.items():
+        if name != policy.owner and any(one.owner == name for one in policy.features.values()):
+            yield {"name": f"pagerduty-{name}", "pagerduty_configs": [_pagerduty(team.pagerduty_key)]}
+            yield _tickets(f"tickets-{name}", team.slack_channel)
+
+
+def _tickets(name: str, channel: str | None) -> dict[str, Any]:
+    if channel is None:
+        return {"name": name}
+    slack = {
+        "api_url_file": f"{_SECRETS}/slack-webhook",
+        "channel": channel,
+        "send_resolved": True,
+        "title": "{{ .CommonAnnotations.summary }}: {{ .CommonLabels.feature }}",
+        "title_link": "{{ .CommonAnnotations.runbook_url }}",
+        "text": "{{ range .Alerts.Firing }}{{ .Annotations.description }} {{ end }}",
+    }
+    return {"name": name, "slack_configs": [slack]}
+
+
+def _pagerduty(key_file: str) -> dict[str, Any]:
+    """Names and numbers only. `firing` and `resolved` replace Alertmanager's own, which list every label."""
+    return {
+        "routing_key_file": f"{_SECRETS}/{key_file}",
+        "send_resolved": True,
+        "description": "{{ .CommonAnnotations.summary }}: {{ .CommonLabels.feature }}",
+        "severity": _SEVERITY,
+        "class": "{{ .CommonLabels.kpi }}",
+        "component": "{{ .CommonLabels.feature }}",
+        "group": "{{ .CommonLabels.service }}",
+        "client": "Vigil",
+        "details": {
+            "alert": "{{ .CommonLabels.alertname }}",
+            "firing": "{{ range .Alerts.Firing }}{{ .Annotations.description }} {{ end }}",
+            "resolved": "{{ range .Alerts.Resolved }}{{ .Annotations.description }} {{ end }}",
+            "query": (
+                "vigil sql --query-name {{ .CommonAnnotations.query }}"
+                "{{ if .CommonLabels.feature }} --param feature={{ .CommonLabels.feature }}{{ end }}"
+            ),
+        },
+        "links": [{"href": "{{ .CommonAnnotations.runbook_url }}", "text": "Runbook"}],
+    }

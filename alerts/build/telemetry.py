@@ -1,0 +1,154 @@
+"""Unknown is not safe: what is missing pages, and Alertmanager mutes the rates that rest on it.
+
+VigilTelemetryIncomplete is one alert with three symptoms, each a rule: they need different patience, and would
+overwrite one another without a label.
+"""
+
+from collections.abc import Iterator
+
+from alerts.build.rule import Alert, Rule, group, record, rule
+from alerts.policy import Policy, regex_of
+from schemas.kpis import CATALOGUE
+
+_COVERED = ("refusal_rate", "policy_violation_rate")
+"""KPIs whose population is every interaction; the scorer's vigil_kpi_coverage_ratio knows the others."""
+_COVERAGE = "feature_kpi:vigil_kpi_evaluated_per_interaction:ratio_rate5m"
+_LAST = "feature:vigil_feature_last_heartbeat_timestamp_seconds:max"
+_SUMMARY = "Telemetry of an AI feature is incomplete, so its safety KPIs are unknown"
+
+
+def telemetry_groups(policy: Policy) -> list[Rule]:
+    """What arrived against what was sent, what was evaluated against what arrived."""
+    alerts = [*_missing(policy), *_unguarded(policy), _late()]
+    return [group("vigil-telemetry", [*_records(), *(rule(alert, policy) for alert in alerts)])]
+
+
+def floor_of(policy: Policy, kpi: str) -> float:
+    """The share of interactions below which a KPI counts as uncovered."""
+    return policy.of(kpi).coverage_floor or CATALOGUE[kpi].coverage_floor
+
+
+def _records() -> Iterator[Rule]:
+    yield record("feature:vigil_interactions:increase5m", "sum by (feature) (increase(vigil_interactions_total[5m]))")
+    yield record(
+        "feature:vigil_interactions_expected:increase5m",
+        "sum by (feature) (increase(vigil_interactions_expected_total[5m]))",
+    )
+    # Where nothing ever arrived the counter of arrivals does not exist; that is 0, not unknown.
+    yield record(
+        "feature:vigil_interactions_per_expected:ratio_rate5m",
+        "(feature:vigil_interactions:increase5m or 0 * feature:vigil_interactions_expected:increase5m)\n"
+        "  /\n(feature:vigil_interactions_expected:increase5m > 0)",
+    )
+    yield record(
+        _COVERAGE,
+        f'sum by (feature, kpi) (rate(vigil_kpi_evaluated_total{{kpi=~"{regex_of(list(_COVERED))}"}}[5m]))\n'
+        "  / on (feature) group_left ()\n(sum by (feature) (rate(vigil_interactions_total[5m])) > 0)",
+    )
+    # A worker that restarts, or dies, forgets the heartbeats it saw; this remembers them for a day.
+    yield record(
+        _LAST,
+        "max by (feature) (vigil_feature_last_heartbeat_timestamp_seconds)\n"
+        f"  or\n(last_over_time({_LAST}[1h]) > time() - 86400)",
+    )
+
+
+def _missing(policy: Policy) -> Iterator[Alert]:
+    # `for` outlasts the window, so that one bad edge in it (a new worker's first scrape, a backlog, a rebalance)
+    # cannot fire. Heartbeats come in steps of 10 s: 3 % of 5 min.
+    yield _incomplete(
+        "lost",
+        "feature:vigil_interactions_per_expected:ratio_rate5m < 0.95\n"
+        "  and\nfeature:vigil_interactions_expected:increase5m >= 100",
+        "6m",
+        "Only {{ $value | humanizePercentage }} of the interactions that feature {{ $labels.feature }}"
+        " says it had in 5 minutes arrived.",
+    )
+    # 15 s more than the 2 min, so that a worker catching up on a short backlog does not fire.
+    yield _incomplete(
+        "silent",
+        f"time() - {_LAST} > 120",
+        "15s",
+        "No heartbeat named feature {{ $labels.feature }} for {{ $value | humanizeDuration }};"
+        " its emitters, the topic or the workers have stopped.",
+    )
+    yield from _uncovered(policy)
+
+
+def _incomplete(symptom: str, expr: str, wait: str, description: str, kpi: str = "telemetry_completeness") -> Alert:
+    return Alert(
+        name="VigilTelemetryIncomplete",
+        expr=expr,
+        wait=wait,
+        severity="critical",
+        summary=_SUMMARY,
+        description=description,
+        query="was_telemetry_complete",
+        labels=((("kpi", kpi),) if kpi else ()) + (("symptom", symptom),),
+    )
+
+
+def _uncovered(policy: Policy) -> Iterator[Alert]:
+    """Interactions arrive, their evaluations do not. Only where there was coverage within a day: a feature that never
+    had the guardrail is VigilNoGuardrailEvaluations. One rule where all floors are one.
+    """
+    floors = {kpi: floor_of(policy, kpi) for kpi in _COVERED}
+    for floor in sorted(set(floors.values())):
+        names = [kpi for kpi in _COVERED if floors[kpi] == floor]
+        series = _COVERAGE if len(names) == len(_COVERED) else f'{_COVERAGE}{{kpi="{names[0]}"}}'
+        expr = (
+            f"(\n  {series} < {floor}\n    or\n"
+            f"  (0 * max_over_time({series}[1h]) unless {series})\n)\n"
+            f"  and\nmax_over_time({series}[1d]) >= {floor}\n"
+            "  and on (feature)\nfeature:vigil_interactions:increase5m >= 100"
+        )
+        what = (
+            "Only {{ $value | humanizePercentage }} of the interactions of feature {{ $labels.feature }}"
+            " were evaluated for {{ $labels.kpi }} in 5 minutes; its value is unknown."
+        )
+        kpi = "" if len(names) == len(_COVERED) else names[0]  # lint calls two rules of the same labels a mistake
+        yield _incomplete("uncovered", expr, "6m", what, kpi)
+
+
+def _unguarded(policy: Policy) -> Iterator[Alert]:
+    """Traffic, and not one guardrail evaluation. Not where the policy says that there is no guardrail."""
+    without = regex_of(sorted(name for name, feature in policy.features.items() if not feature.guardrails))
+    matcher = f'{{feature!~"{without}"}}' if without else ""
+    for severity, tier in (("critical", '"regulated"'), ("warning", '~"internal|beta|ga"')):
+        yield Alert(
+            name="VigilNoGuardrailEvaluations",
+            expr=(
+                f"(\n  feature:vigil_interactions:increase5m{matcher} >= 100\n    unless\n"
+                f'  sum by (feature) (increase(vigil_kpi_evaluated_total{{kpi="policy_violation_rate"}}[5m])) > 0\n)\n'
+                f"  * on (feature) group_left (tier)\nfeature:vigil_risk_tier:info{{tier={tier}}}"
+            ),
+            wait="15m",
+            severity=severity,
+            summary="An AI feature has traffic and not one guardrail evaluation",
+            description=(
+                "Feature {{ $labels.feature }} (tier {{ $labels.tier }}) had {{ $value | humanize }} interactions in"
+                " 5 minutes, and no guardrail evaluated any of them. A rate of 0 % says nothing here."
+            ),
+            query="did_guardrails_run",
+            labels=(("kpi", "policy_violation_rate"),),
+        )
+
+
+def _late() -> Alert:
+    return Alert(
+        name="VigilLateShareHigh",
+        expr=(
+            "sum by (feature) (increase(vigil_late_events_total[15m]))\n  /\n"
+            "(sum by (feature) (increase(vigil_interactions_total[15m])) > 0)\n  > 0.05\n  and\n"
+            "sum by (feature) (increase(vigil_late_events_total[15m])) >= 50"
+        ),
+        wait="10m",
+        severity="warning",
+        summary="Many events of an AI feature come after their window was scored",
+        description=(
+            "{{ $value | humanizePercentage }} of the events of feature {{ $labels.feature }} came late in 15 minutes;"
+            " they are in every total and in no score."
+        ),
+        query="was_telemetry_complete",
+        labels=(("kpi", "telemetry_completeness"),),
+    )

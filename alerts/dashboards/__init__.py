@@ -1,0 +1,1 @@
+"""Grafana dashboards as code: one module each, built to JSON in `built/`, with what provisions them beside it."""

@@ -1,0 +1,215 @@
+"""The policy as a model: what pages whom, at which target, with which budget of false pages. No I/O."""
+
+import re
+from collections.abc import Iterator
+from datetime import date
+from typing import Annotated, Any, Literal, get_args
+from zoneinfo import available_timezones
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+
+from schemas.base import Name
+from schemas.kpis import CATALOGUE, KPIS, TELEMETRY_COMPLETENESS
+from schemas.vocabulary import RiskTier
+
+Directions = Literal["up", "down", "both"]
+Severity = Literal["critical", "warning"]
+Day = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
+DAYS: tuple[Day, ...] = get_args(Day)
+TIERS: tuple[RiskTier, ...] = ("internal", "beta", "ga", "regulated")
+"""From the loosest to the strictest."""
+COUNTED = (
+    "pii_leak_rate", "jailbreak_success_rate", "injection_success_rate", "unsafe_tool_call_rate",
+    "guardrail_bypass_rate", "redaction_compliance",
+)  # fmt: skip
+"""KPIs whose single events can alert; each has a rule and a runbook of its own."""
+EXTRA_SERIES = (TELEMETRY_COMPLETENESS, "arrivals")
+"""Scored, but without counters of their own."""
+
+_Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/+-]{0,63}$")]
+_Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+_NUMBER = r"(?:0*[1-9][0-9_]*(?:\.[0-9]+)?|0*\.0*[1-9][0-9]*|0+\.[0-9]*[1-9][0-9]*)"
+_UNIT = r"(?:s|secs?|seconds?|m|mins?|minutes?|h|hours?|d|days?|w|weeks?)"
+Budget = Annotated[str, StringConstraints(pattern=rf"^{_NUMBER}\s*/\s*(?:{_NUMBER})?\s*{_UNIT}$")]
+"""Pages per time: 1/week, 2/day, 1/1000 weeks."""
+Target = Annotated[float, Field(gt=0.0, lt=0.5)]
+"""The share of bad events that is allowed for good."""
+
+
+class _Closed(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Targets(_Closed):
+    """The allowed share of bad events in each risk tier; a stricter tier never allows more."""
+
+    internal: Target
+    beta: Target
+    ga: Target
+    regulated: Target
+
+    @model_validator(mode="after")
+    def _stricter_is_never_looser(self) -> "Targets":
+        if not self.internal >= self.beta >= self.ga >= self.regulated:
+            raise ValueError("targets must fall, or stay, from internal over beta and ga to regulated")
+        return self
+
+
+class Count(_Closed):
+    """So many bad events within this time alert, whatever the rate."""
+
+    at_least: Annotated[int, Field(ge=1)]
+    within: Literal["5m", "15m", "1h"]
+
+
+class KpiPolicy(_Closed):
+    """What is different for one KPI."""
+
+    budget: Budget | None = None
+    directions: Directions | None = None
+    pages: bool = True
+    severity: Severity | None = None
+    """Of its incidents and of a burnt target. None: the catalogue's."""
+    coverage_floor: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
+    """Below it the KPI counts as uncovered, which alerts. None: the catalogue's."""
+    targets: Targets | None = None
+    count: Count | None = None
+
+
+class FeaturePolicy(_Closed):
+    """What is known of one feature."""
+
+    tier: RiskTier
+    owner: _Name | None = None
+    """A team. None: the owner of everything else."""
+    guardrails: bool = True
+    """False: it has none, on purpose, so traffic without evaluations is no news."""
+
+
+class Team(_Closed):
+    """Where a team is told. Names of secret files, never secrets."""
+
+    pagerduty_key: _Name
+    """File with the routing key, in Alertmanager's folder of secrets."""
+    slack_channel: Annotated[str, StringConstraints(pattern=r"^#[a-z0-9_-]{1,79}$")] | None = None
+    """Where tickets go. None: they stay in Alertmanager's list."""
+
+
+class QuietHours(_Closed):
+    """When warnings wait. What is critical is never silenced, by construction: its routes have no such entry."""
+
+    begin: Annotated[str, StringConstraints(pattern=r"^(?:[01][0-9]|2[0-3]):[0-5][0-9]$")]
+    end: Annotated[str, StringConstraints(pattern=r"^(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+    days: Annotated[list[Day], Field(min_length=1)] = Field(default_factory=lambda: list(DAYS))
+    """Days on which it begins."""
+    zone: str = "UTC"
+
+    @field_validator("zone")
+    @classmethod
+    def _is_known(cls, value: str) -> str:
+        if value != "UTC" and value not in available_timezones():  # a small image may hold no zones
+            raise ValueError(f"{value!r} is no time zone; write one such as UTC or Europe/Berlin")
+        return value
+
+    @model_validator(mode="after")
+    def _takes_time(self) -> "QuietHours":
+        if self.begin == self.end:
+            raise ValueError("begin and end are the same; for a whole day write 00:00 to 24:00")
+        return self
+
+
+class Policy(_Closed):
+    """Budgets are false pages of one series (a feature's KPI). A KPI without an entry pages by the defaults."""
+
+    version: _Version
+    budget: Budget = "1/week"
+    directions: Directions = "both"
+    coverage_floor: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
+    """Of files that are backtested: below it a window is unknown. None leaves each KPI its own."""
+    kpis: dict[str, KpiPolicy] = Field(default_factory=dict)
+    least_bad: Annotated[int, Field(ge=1)] = 20
+    """A rate alerts only when it rests on so many bad events: 1 of 2 is no rate."""
+    count_pages_in: list[RiskTier] = ["ga", "regulated"]
+    """Tiers in which single severe events page; elsewhere they are tickets."""
+    default_tier: RiskTier = "beta"
+    """Of a feature that is not named below."""
+    features: dict[Name, FeaturePolicy] = Field(default_factory=dict)
+    owner: _Name = "safety"
+    """The team of everything that has no owner of its own, Vigil itself included."""
+    teams: dict[_Name, Team] = Field(
+        default_factory=lambda: {"safety": Team(pagerduty_key="pagerduty-routing-key")}, min_length=1
+    )
+    quiet_hours: list[QuietHours] = Field(default_factory=list)
+    runbooks: Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.-]+(?:/[A-Za-z0-9._~/-]*)?/$")] = (
+        "https://runbooks.example.com/vigil/"
+    )
+    """Where you serve alerts/runbooks, with a slash at the end."""
+
+    @field_validator("version", mode="before")
+    @classmethod
+    def _is_text(cls, value: object) -> object:
+        # YAML reads 7 as a number and 2026-11-21 as a date.
+        return str(value) if isinstance(value, int | float | date) else value
+
+    def pages(self, kpi: str, direction: Literal["up", "down"]) -> bool:
+        """Whether a change of this KPI in this direction pages."""
+        one = self.of(kpi)
+        return one.pages and (one.directions or self.directions) in (direction, "both")
+
+    def of(self, kpi: str) -> KpiPolicy:
+        """What is said of a KPI; the defaults where nothing is."""
+        return self.kpis.get(kpi, KpiPolicy())
+
+    def severity(self, kpi: str) -> Severity:
+        """How bad a change of this KPI is."""
+        known = CATALOGUE.get(kpi)
+        return self.of(kpi).severity or (known.severity if known else "warning")
+
+    def tier_features(self, tier: RiskTier) -> list[str]:
+        """The features named for a tier, in order of their names."""
+        return sorted(name for name, feature in self.features.items() if feature.tier == tier)
+
+
+def mistakes(policy: Policy) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Where, as a path of keys, and what: things that a backtest may ignore and that alerts cannot be built from."""
+    for kpi, one in policy.kpis.items():
+        yield from _mistakes_of(kpi, one)
+    for name, feature in policy.features.items():
+        if feature.owner is not None and feature.owner not in policy.teams:
+            yield ("features", name, "owner"), f"there is no team {feature.owner!r}; add it to teams"
+    if policy.owner not in policy.teams:
+        yield ("owner",), f"there is no team {policy.owner!r}; add it to teams"
+
+
+def _mistakes_of(kpi: str, one: KpiPolicy) -> Iterator[tuple[tuple[str, ...], str]]:
+    known = [found.name for found in KPIS]
+    if kpi not in CATALOGUE and kpi not in EXTRA_SERIES:
+        yield ("kpis", kpi), f"there is no such KPI; known are {', '.join([*known, *EXTRA_SERIES])}"
+    elif kpi not in known:
+        for key in ("targets", "count", "coverage_floor"):
+            if getattr(one, key) is not None:
+                yield ("kpis", kpi, key), f"{kpi} has no counters from which this could be watched; remove it"
+    elif one.count is not None and kpi not in COUNTED:
+        yield ("kpis", kpi, "count"), f"single events are watched of {', '.join(COUNTED)} only; use targets"
+
+
+def notes(policy: Policy) -> Iterator[str]:
+    """What is right and may yet surprise."""
+    if not policy.features:
+        paging = policy.default_tier in policy.count_pages_in
+        what = "page" if paging else "make tickets and do not page"
+        yield f"no feature is named, so all are of tier {policy.default_tier}: single severe events {what}"
+
+
+def regex_of(names: list[str]) -> str:
+    """A PromQL and Alertmanager matcher for exactly these names."""
+    return "|".join(re.sub(r"[.+]", lambda found: f"[{found[0]}]", name) for name in names)
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a policy file, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "Vigil policy",
+        **Policy.model_json_schema(),
+    }

@@ -1,0 +1,98 @@
+"""What mutes what, asked of a real Alertmanager with the shipped routes."""
+
+import asyncio
+import http.client
+import json
+import time
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from monitor.alerting import Alerting, start_alerting
+from monitor.pagerduty import ENQUEUE, Receiver
+from tests.programs import ALERTMANAGER, PROMETHEUS, needs
+
+INCOMPLETE = {"alertname": "VigilTelemetryIncomplete", "severity": "critical"}
+
+
+def ask(alerting: Alerting, method: str, body: Any = None) -> Any:
+    connection = http.client.HTTPConnection("127.0.0.1", urlsplit(alerting.alertmanager_url).port or 0, timeout=5.0)
+    try:
+        connection.request(method, "/api/v2/alerts", json.dumps(body), {"Content-Type": "application/json"})
+        answer = connection.getresponse()
+        assert answer.status == http.HTTPStatus.OK
+        return json.loads(answer.read() or b"null")
+    finally:
+        connection.close()
+
+
+def muted(folder: Path, alerts: dict[str, dict[str, str]]) -> set[str]:
+    """Names, as the caller calls them, of the alerts that Alertmanager mutes when all of these fire."""
+
+    async def run() -> set[str]:
+        receiver = Receiver()
+        url = f"http://127.0.0.1:{await receiver.start()}{ENQUEUE}"
+        alerting = await asyncio.to_thread(start_alerting, folder, [], url)
+        try:
+            posted = [{"labels": {"service": "vigil", "name": name} | one} for name, one in alerts.items()]
+            await asyncio.to_thread(ask, alerting, "POST", posted)
+            return await asyncio.to_thread(settled, alerting, len(alerts))
+        finally:
+            await asyncio.to_thread(alerting.stop)
+            await receiver.stop()
+
+    return asyncio.run(run())
+
+
+def settled(alerting: Alerting, count: int) -> set[str]:
+    """The muted ones, once all have been looked at and two looks agree."""
+    before, deadline = None, time.monotonic() + 20
+    while time.monotonic() < deadline:
+        found = [one for one in ask(alerting, "GET") if "name" in one["labels"]]
+        states = {one["labels"]["name"]: one["status"]["state"] for one in found}
+        if len(states) == count and "unprocessed" not in states.values() and states == before:
+            return {name for name, state in states.items() if state == "suppressed"}
+        before = states
+        time.sleep(0.5)
+    raise AssertionError("Alertmanager did not make up its mind")
+
+
+@needs(*PROMETHEUS)
+@needs(*ALERTMANAGER)
+def test_a_gap_mutes_what_is_derived_from_it_and_no_fact(tmp_path: Path) -> None:
+    gap = INCOMPLETE | {"kpi": "telemetry_completeness", "symptom": "lost"}
+    burn = {"alertname": "VigilTargetBurnFast", "severity": "critical", "kpi": "pii_leak_rate"}
+    leak = {"alertname": "VigilPiiLeak", "severity": "warning", "kpi": "pii_leak_rate", "basis": "count"}
+    incident = {"alertname": "VigilKpiIncident", "severity": "warning", "kpi": "block_rate"}
+    assert muted(
+        tmp_path,
+        {
+            "gap": gap | {"feature": "chat"},
+            "derived": burn | {"feature": "chat"},
+            "fact": leak | {"feature": "chat"},
+            "other gap": gap | {"feature": "other"},
+            "of other": burn | {"feature": "other"},
+            "elsewhere": incident | {"feature": "search"},
+            "critical": burn | {"feature": "mail"},
+            "same KPI": burn | {"feature": "mail", "severity": "warning"},
+            "same KPI, a fact": leak | {"feature": "mail"},
+            "another KPI": incident | {"feature": "mail"},
+            "health, critical": {"alertname": "VigilScorerStale", "severity": "critical"},
+            "health, warning": {"alertname": "VigilLagHigh", "severity": "warning"},
+        },
+    ) == {"derived", "same KPI"}
+
+
+@needs(*PROMETHEUS)
+@needs(*ALERTMANAGER)
+def test_when_all_workers_are_gone_one_page_stands_for_every_silent_feature(tmp_path: Path) -> None:
+    silent = INCOMPLETE | {"kpi": "telemetry_completeness", "symptom": "silent"}
+    assert muted(
+        tmp_path,
+        {
+            "workers": {"alertname": "VigilWorkersAbsent", "severity": "critical"},
+            "silent": silent | {"feature": "chat"},
+            "silent other": silent | {"feature": "other"},
+            "lost": silent | {"feature": "search", "symptom": "lost"},
+        },
+    ) == {"silent", "silent other"}

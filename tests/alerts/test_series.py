@@ -1,0 +1,116 @@
+"""What Prometheus has to hold: every label from a bounded set, the worst case known and documented."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+from prometheus_client.exposition import generate_latest
+
+from monitor.columns import SCORED
+from monitor.metrics import Metrics
+from monitor.settings import Settings
+from monitor.windows import DIMENSIONS
+from schemas.aliases import CONTENT, load
+from schemas.otlp_batch import Skip
+from schemas.outcomes import CATEGORIES, Bit, category_bit
+from schemas.topics import CHANGES_TOPIC, OTLP_TOPIC, REVIEWS_TOPIC, TELEMETRY_TOPIC
+from schemas.vocabulary import RejectReason
+from tests.programs import needs
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "alerting.md"
+TOPICS = [topic.name for topic in (TELEMETRY_TOPIC, CHANGES_TOPIC, REVIEWS_TOPIC, OTLP_TOPIC)]
+EVERY_FACT = sum({value for name, value in vars(Bit).items() if name.isupper()} - {Bit.SYNTHETIC}) + sum(
+    category_bit(category) for category in CATEGORIES
+)
+
+
+def content_names() -> list[str]:
+    """Names under which dropped attributes are counted."""
+    aliases = load()
+    return [name for name, kind in aliases.kinds.items() if kind >= CONTENT] + [f"{one}*" for one in aliases.families]
+
+
+def domains(features: int, partitions: int) -> dict[str, list[str]]:
+    """Every value a label can have."""
+    return {
+        "feature": [f"feature-{number}" for number in range(features)],
+        "partition": [str(number) for number in range(partitions)],
+        "topic": TOPICS,
+        "reason": [*get_args(RejectReason)],
+        "attribute": content_names(),
+        "kind": [*get_args(Skip)],
+        "dimension": [*DIMENSIONS],
+        "kpi": [*SCORED],
+        "direction": ["up", "down"],
+        "version": ["1"],
+        "python": ["3"],
+    }
+
+
+def labelled(metrics: Metrics) -> Iterator[Any]:
+    """The metrics that have labels, the KPI counters aside."""
+    return (one for one in vars(metrics).values() if getattr(one, "_labelnames", ()))
+
+
+def worst(features: int, partitions: int) -> bytes:
+    """What /metrics says when everything that can happen has happened."""
+    metrics, values = Metrics(), domains(features, partitions)
+    for metric in labelled(metrics):
+        for labels in product(*(values[name] for name in metric._labelnames)):
+            metric.labels(*labels)
+    for feature in values["feature"]:
+        metrics.kpis.begin(feature)
+        metrics.kpis.add({(feature, EVERY_FACT): 1})
+    return generate_latest(metrics.registry)
+
+
+def count(features: int, partitions: int) -> int:
+    return sum(1 for line in worst(features, partitions).decode().splitlines() if not line.startswith("#"))
+
+
+def formula() -> tuple[int, int, int]:
+    """Series that are always there, those of each feature, those of each partition of all topics."""
+    least = count(1, 1)
+    each_feature, each_partition = count(2, 1) - least, count(1, 2) - least
+    return least - each_feature - each_partition, each_feature, each_partition
+
+
+def test_the_worst_case_is_a_line_in_features_and_partitions() -> None:
+    always, each_feature, each_partition = formula()
+    assert count(7, 5) == always + 7 * each_feature + 5 * each_partition
+    assert each_feature >= 2 * len(SCORED)
+
+
+def test_the_worst_case_is_in_the_document() -> None:
+    always, each_feature, each_partition = formula()
+    settings = {name: Settings.model_fields[name].default for name in ("features", "partitions")}
+    total = always + (settings["features"] + 1) * each_feature + settings["partitions"] * each_partition
+    said = " ".join(DOCUMENT.read_text().split())
+    assert f"{always} + {each_feature} x (VIGIL_FEATURES + 1) + {each_partition} x partitions" in said
+    assert f"at the defaults {total:,} series of one worker" in said
+
+
+def test_every_label_has_a_bound() -> None:
+    names = {name for metric in labelled(Metrics()) for name in metric._labelnames}
+    assert names == set(domains(1, 1))
+    assert not names & {"tenant", "trace_id", "event_id", "emitter", "user_segment"}
+
+
+@needs("promtool")
+@pytest.mark.parametrize("features", [0, 3])
+def test_promtool_accepts_metrics(features: int) -> None:
+    done = subprocess.run(
+        ["promtool", "check", "metrics"], input=worst(features, 2), capture_output=True, timeout=60, check=False
+    )
+    assert (done.returncode, done.stdout + done.stderr) == (0, b"")
+
+
+@needs("promtool")
+def test_promtool_would_find_a_counter_without_its_suffix() -> None:
+    doctored = re.sub(rb"vigil_records_total\b", b"vigil_records_count", worst(1, 1))
+    done = subprocess.run(["promtool", "check", "metrics"], input=doctored, capture_output=True, check=False)
+    assert done.returncode != 0
