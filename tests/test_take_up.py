@@ -144,7 +144,8 @@ def test_a_change_that_is_meant_ends_the_incident_and_learns_anew(past: Client, 
         if (score.feature, score.kpi) == ("chat", "refusal_rate")
     }
     assert {states[window] for window in range(SPIKE + 16, SPIKE + 370)} == {"WARMING"}
-    others = {score.state for score in through.after(SPIKE + 20).scores if score.feature == "search"}
+    later = through.after(SPIKE + 20).scores
+    others = {score.state for score in later if (score.feature, score.kpi) == ("search", "refusal_rate")}
     assert ("WARMING" in others) == (feature == "")
 
 
