@@ -14,10 +14,11 @@ from detectors.noise import History, Noise, fit_noise
 from detectors.overshoot import UP_SHARE, weights
 from detectors.season import DAY, Season, fit_season, mixed_rates, seasonal_rates
 
-__all__ = ["Baseline", "learn"]
+__all__ = ["Baseline", "learn", "min_windows"]
 
-MIN_WINDOWS, MIN_EVENTS = 360, 500.0
-"""What a baseline must have been learned from to be warm: an hour of windows, and so many evaluated events."""
+MIN_EVENTS = 500.0
+"""Evaluated events that a baseline must have been learned from to be warm; and so many windows, see below."""
+_MIN_WINDOWS, _AN_HOUR = 48, 3600
 _MARGIN_CLEAN, _MARGIN_SPARSE, _MARGIN_NOISY = 0.4, 0.6, 1.2
 """Nats above the budget's logarithm; found on other seeds than the ones that the benchmarks use."""
 _SPARSE = 5000.0
@@ -28,6 +29,11 @@ _SHAPE = 0.2
 """How far the rates of a day lie around their mean, as a logarithm, where nothing is known of them."""
 _FEW = 1000.0
 """Bad events that give a level within 3 %, which no hypothesis takes for a change."""
+
+
+def min_windows(seconds: int) -> int:
+    """Windows of so many seconds that a baseline must have been learned from to be warm: an hour of them, and 48."""
+    return max(_MIN_WINDOWS, _AN_HOUR // seconds)
 
 
 def learn(  # noqa: PLR0913  columns, and how to take them
@@ -49,7 +55,7 @@ def learn(  # noqa: PLR0913  columns, and how to take them
     0 for drops.
     """
     n = np.asarray(evaluated, dtype=np.float64)
-    if int((n > 0.0).sum()) < MIN_WINDOWS or float(n.sum()) < MIN_EVENTS:
+    if int((n > 0.0).sum()) < min_windows(seconds) or float(n.sum()) < MIN_EVENTS:
         return cold(len(n), seconds)
     complement = 2.0 * float(np.sum(bad)) > float(n.sum())
     k: Floats = np.clip(np.asarray(n - bad if complement else bad, dtype=np.float64), 0.0, n)

@@ -6,14 +6,15 @@ For the making of an image and the start of a worker, so that the first window d
 import numpy as np
 
 from detectors.base import Window
-from detectors.learning import MIN_WINDOWS, learn
+from detectors.learning import learn, min_windows
 from detectors.mixture import StateSpaceDetector, run
 
 
 def warm_up() -> None:
     """Learn, adopt, score and forget a series made up for this."""
-    evaluated = np.full(MIN_WINDOWS, 100.0)
-    bad = np.where(np.arange(MIN_WINDOWS) % 20 < 10, 4.0, 16.0)
+    windows = min_windows(10)
+    evaluated = np.full(windows, 100.0)
+    bad = np.where(np.arange(windows) % 20 < 10, 4.0, 16.0)
     baseline = learn(0, evaluated, bad)
     run(baseline, 0, evaluated, bad)
     detector = StateSpaceDetector(1)

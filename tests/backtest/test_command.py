@@ -94,7 +94,7 @@ def test_policies_are_compared(files: dict[str, Path], tmp_path: Path) -> None:
 
 
 def test_a_file_that_is_too_coarse_to_learn_from_says_so(tmp_path: Path) -> None:
-    path = csv_of(tmp_path, *(f"{START + 3600 * i},a,k,500,10" for i in range(300)))
+    path = csv_of(tmp_path, *(f"{START + 14_400 * i},a,k,500,10" for i in range(300)))
     [summary], told = call("backtest", path, "--json")
     assert (summary["pages"], summary["series_without_baseline"]) == (0, 1)
     assert "all series stay WARMING and nothing pages" in told
