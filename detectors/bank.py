@@ -74,7 +74,13 @@ class Bank:
                 other.grow(series)
 
     def adopt(self, series: int, known: Knowledge, rows: Rows) -> None:
-        """Score a series by this from the end of these rows on, where they have brought it."""
+        """Score a series by this from the end of these rows on, where they have brought it.
+
+        By a cold baseline nothing is scored: a series that has become rare is WARMING again, here and after a restart.
+        """
+        if not known.baseline.warm:
+            self.cool([series])
+            return
         evaluated, bad, _ = adjusted(rows, known)
         lived, end = went_on(rows, known), rows.start + rows.seconds * len(evaluated)
         self.detector.adopt(series, known.baseline, lived.state)

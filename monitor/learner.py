@@ -1,11 +1,13 @@
 """Learns baselines beside the scoring, in a thread of its own, and keeps them in the store."""
 
+import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 
 from clickhouse_connect.driver.client import Client
 
+from detectors.baseline import cold
 from detectors.knowledge import Knowledge
 from detectors.rolling import learn_all
 from detectors.schedule import HISTORY
@@ -13,6 +15,7 @@ from monitor.columns import SCORED
 from monitor.history import read_columns
 from monitor.store.baselines import Learner, insert_knowledge, read_knowledge
 
+log = logging.getLogger("vigil.learning")
 Baselines = Mapping[str, Knowledge]
 """KPI to what was learned of it."""
 
@@ -29,10 +32,17 @@ _Key = tuple[str, Asked]
 
 
 def learn_feature(client: Client, by: Learner, feature: str, asked: Asked) -> Baselines:
-    """Learn all KPIs of a feature from what was stored before a moment, and store that. Blocking, a second or so."""
+    """Learn all KPIs of a feature from what was stored before a moment, and store that. Blocking, a second or so.
+
+    A history that breaks the learning leaves this feature WARMING until the next moment, and all others as they are.
+    """
     start = max(asked.at - HISTORY, asked.first)
     [(_, columns)] = read_columns(client, [feature], start, asked.at, {feature: asked.first})
-    learned = dict(zip(SCORED, learn_all(columns, asked.at, by.budget), strict=True))
+    try:
+        learned = dict(zip(SCORED, learn_all(columns, asked.at, by.budget), strict=True))
+    except (ArithmeticError, ValueError, IndexError):
+        log.exception("nothing could be learned of %s; it is not scored until it learns again", feature)
+        return dict.fromkeys(SCORED, Knowledge(cold(0, columns.seconds)))
     insert_knowledge(client, by, feature, asked.at, learned)
     return learned
 

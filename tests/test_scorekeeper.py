@@ -152,3 +152,20 @@ def test_features_of_other_workers_are_left_alone(history: Client) -> None:
         found.append(len(incidents(history)))
     assert found[-1] == 1
     assert history.query("SELECT count() FROM incidents").result_rows[0][0] == 1
+
+
+def test_a_feature_of_which_nothing_can_be_learned_is_warming_and_stops_nobody(
+    history: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ValueError("a history like no other")
+
+    monkeypatch.setattr("monitor.learner.learn_all", broken)
+    scorer, metrics = keeper(history)
+    scorer.tick()
+    fill(history, 1000, [0.2] * 12, seed=2)
+    claim(history, 1012)
+    scorer.tick()
+    assert incidents(history) == []
+    assert metrics.registry.get_sample_value("vigil_scored_until_timestamp_seconds") == START + 10_120
+    assert history.query("SELECT DISTINCT state FROM scores WHERE kpi = 'refusal_rate'").result_rows == [("WARMING",)]
