@@ -55,10 +55,13 @@ def read_counts(client: Client) -> Counts:
 
 
 def read_incidents(client: Client, since: datetime) -> list[dict[str, str]]:
-    """Incidents detected after `since`, oldest first: feature, kpi, onset, detected_at. Blocking."""
+    """Incidents detected after `since`, oldest first: feature, kpi, onset, detected_at. Blocking.
+
+    What is told for information only, such as more traffic or another mix of prompts, is left out.
+    """
     found = client.query(
         "SELECT toString(feature) AS feature, toString(kpi) AS kpi, onset, detected_at FROM incidents FINAL "
-        "WHERE detected_at >= {since:DateTime('UTC')} ORDER BY detected_at, feature, kpi",
+        "WHERE detected_at >= {since:DateTime('UTC')} AND severity != 'info' ORDER BY detected_at, feature, kpi",
         {"since": since},
     )
     return [_in_words(row) for row in found.named_results()]

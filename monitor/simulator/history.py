@@ -1,8 +1,8 @@
 """A past day of windows, drawn at once: what ingest would have stored, had the features run that long.
 
 Counts, bursts and masks follow the distributions of the live stream. Slices are coarser: per window
-and feature one per prompt category and model, one for the canary arm (of one category and model each
-window), and one for later verdicts. The other dimensions are drawn once for each of these.
+and feature one per prompt category and model, in each arm, and one for later verdicts. The other
+dimensions are drawn once for each of these.
 """
 
 from collections.abc import Iterator
@@ -64,16 +64,15 @@ def _block(profile: Profile, traffic: Traffic, starts: Ints, rng: np.random.Gene
     strata = len(table(profile).strata) // 2
     shares = table(profile).shares[:strata] / table(profile).shares[:strata].sum()
     canary = rng.binomial(total, profile.canary.share)
-    # Row = window x (strata + 2) + slot. The slot after the baseline's is the canary's, the last the judges'.
-    slots = strata + 2
+    # Row = window x slots + slot. The slots are the strata, baseline's and then canary's, and the judges'.
+    slots = 2 * strata + 1
     stratum = np.tile(np.arange(slots), (len(starts), 1))
-    stratum[:, strata] = strata + rng.choice(strata, len(starts), p=shares)
-    stratum[:, strata + 1] = rng.choice(strata, len(starts), p=shares)
+    stratum[:, -1] = rng.choice(strata, len(starts), p=shares)
     counts = np.zeros((len(starts), slots), dtype=np.int64)
     counts[:, :strata] = rng.multinomial(total - canary, shares)
-    counts[:, strata] = canary
+    counts[:, strata:-1] = rng.multinomial(canary, shares)
     flat, wanted = stratum.ravel(), counts.ravel()
-    judged = np.arange(len(starts)) * slots + strata + 1
+    judged = np.arange(len(starts)) * slots + slots - 1
     cells = [_verdicts(profile, judged, total, rng)]
     for place, joint in enumerate(joints(profile)):
         rows = np.flatnonzero((flat == place) & (wanted > 0))
