@@ -8,7 +8,7 @@ ARGS ?=
 COMPILE = $(BIN)/uv pip compile --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --quiet --custom-compile-command 'make lock'
 
-.PHONY: help install demo demo-output test test-all check format docs lock bench-peers-env bench-throughput bench-detection bench-growth bench-latency bench-otlp bench-soak bench-crash
+.PHONY: help install demo demo-output test test-all check format docs sloth lock bench-peers-env bench-throughput bench-detection bench-growth bench-latency bench-otlp bench-page bench-soak bench-crash
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -48,9 +48,11 @@ format: $(READY)  ## let ruff write
 docs: $(READY)  ## write what is generated: schemas, rules, dashboards, the chart's copies, blocks of README.md
 	$(BIN)/python -m schemas.publish
 	$(BIN)/vigil policy build
-	$(BIN)/python -m alerts.dashboards.build
 	$(BIN)/python helm/sync.py
 	$(BIN)/python docs/generate.py
+
+sloth: $(READY)  ## let Sloth, which Go builds in some minutes, take our specifications, and keep what it makes of them
+	SLOTH=1 $(BIN)/python -m pytest tests/alerts/test_sloth.py $(ARGS)
 
 demo-output: $(READY)  ## run the demo and put what it prints into README.md
 	$(BIN)/vigil demo --seconds 90 --json > docs/demo-output.tmp 2>&1
@@ -83,6 +85,9 @@ bench-latency: $(READY)  ## seconds from an event to the counter and to its scor
 
 bench-otlp: $(READY)  ## spans per CPU second, from OTLP as protobuf and as JSON
 	QUICK=$(QUICK) $(BIN)/python -m benchmarks.otlp $(ARGS)
+
+bench-page: $(READY)  ## seconds from a refusal spike to its page and to its end; then a quiet day, 100 times faster
+	QUICK=$(QUICK) $(BIN)/python -m benchmarks.page $(ARGS)
 
 bench-soak: $(READY)  ## half an hour at full speed: is memory flat, is the count exact
 	QUICK=$(QUICK) $(BIN)/python -m benchmarks.soak $(ARGS)

@@ -28,10 +28,13 @@ EXTRA_SERIES = (TELEMETRY_COMPLETENESS, "arrivals")
 
 _Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/+-]{0,63}$")]
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
+_Folder = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.-]+(?:/[A-Za-z0-9._~/-]*)?/$")]
 _NUMBER = r"(?:0*[1-9][0-9_]*(?:\.[0-9]+)?|0*\.0*[1-9][0-9]*|0+\.[0-9]*[1-9][0-9]*)"
 _UNIT = r"(?:s|secs?|seconds?|m|mins?|minutes?|h|hours?|d|days?|w|weeks?)"
 Budget = Annotated[str, StringConstraints(pattern=rf"^{_NUMBER}\s*/\s*(?:{_NUMBER})?\s*{_UNIT}$")]
 """Pages per time: 1/week, 2/day, 1/1000 weeks."""
+Span = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,3}[smh]$")]
+"""A length of time: 30s, 3m, 1h."""
 Target = Annotated[float, Field(gt=0.0, lt=0.5)]
 """The share of bad events that is allowed for good."""
 
@@ -66,12 +69,13 @@ class KpiPolicy(_Closed):
     """What is different for one KPI."""
 
     budget: Budget | None = None
+    """False pages of this KPI of one feature. None: its share of the feature's."""
     directions: Directions | None = None
     pages: bool = True
     severity: Severity | None = None
     """Of its incidents and of a burnt target. None: the catalogue's."""
     coverage_floor: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
-    """Below it the KPI counts as uncovered, which alerts. None: the catalogue's."""
+    """Below it the KPI is unknown, which alerts. None: the policy's, or else the catalogue's."""
     targets: Targets | None = None
     count: Count | None = None
 
@@ -91,8 +95,23 @@ class Team(_Closed):
 
     pagerduty_key: _Name
     """File with the routing key, in Alertmanager's folder of secrets."""
+    tickets_key: _Name | None = None
+    """File with the routing key of a PagerDuty service that wakes nobody: tickets go there."""
     slack_channel: Annotated[str, StringConstraints(pattern=r"^#[a-z0-9_-]{1,79}$")] | None = None
-    """Where tickets go. None: they stay in Alertmanager's list."""
+    """Where tickets go, too. Without both they stay in Alertmanager's list."""
+
+
+class Probe(_Closed):
+    """How often `vigil probe` sends a known-bad interaction, and after how long without one that is a page."""
+
+    every: Span
+    deadline: Span
+
+    @model_validator(mode="after")
+    def _one_may_be_late(self) -> "Probe":
+        if seconds_of(self.deadline) < 3 * seconds_of(self.every):
+            raise ValueError("deadline must be three times every at least, or a single probe that is late would page")
+        return self
 
 
 class QuietHours(_Closed):
@@ -119,13 +138,14 @@ class QuietHours(_Closed):
 
 
 class Policy(_Closed):
-    """Budgets are false pages of one series (a feature's KPI). A KPI without an entry pages by the defaults."""
+    """A KPI without an entry pages by the defaults."""
 
     version: _Version
     budget: Budget = "1/week"
+    """False pages of one feature. Its KPIs share it evenly; one with a budget of its own leaves its share unused."""
     directions: Directions = "both"
     coverage_floor: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
-    """Of files that are backtested: below it a window is unknown. None leaves each KPI its own."""
+    """Below it a KPI is unknown, unless it has a floor of its own. None: the catalogue's."""
     kpis: dict[str, KpiPolicy] = Field(default_factory=dict)
     least_bad: Annotated[int, Field(ge=1)] = 20
     """A rate alerts only when it rests on so many bad events: 1 of 2 is no rate."""
@@ -140,10 +160,14 @@ class Policy(_Closed):
         default_factory=lambda: {"safety": Team(pagerduty_key="pagerduty-routing-key")}, min_length=1
     )
     quiet_hours: list[QuietHours] = Field(default_factory=list)
-    runbooks: Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.-]+(?:/[A-Za-z0-9._~/-]*)?/$")] = (
-        "https://runbooks.example.com/vigil/"
-    )
+    probe: Probe | None = None
+    """None: nobody sends any, so that none comes through is no news."""
+    missed_probes: Count = Count(at_least=1, within="15m")
+    """So many known-bad interactions that the filters looked at and let pass alert."""
+    runbooks: _Folder = "https://runbooks.example.com/vigil/"
     """Where you serve alerts/runbooks, with a slash at the end."""
+    grafana: _Folder | None = None
+    """Where your Grafana is, with a slash at the end; pages then link to its dashboards. None: no links."""
 
     @field_validator("version", mode="before")
     @classmethod
@@ -159,6 +183,11 @@ class Policy(_Closed):
     def of(self, kpi: str) -> KpiPolicy:
         """What is said of a KPI; the defaults where nothing is."""
         return self.kpis.get(kpi, KpiPolicy())
+
+    def floor(self, kpi: str, otherwise: float) -> float:
+        """Coverage below which a KPI is unknown; `otherwise` where the policy does not say."""
+        said = self.of(kpi).coverage_floor
+        return next((one for one in (said, self.coverage_floor) if one is not None), otherwise)
 
     def severity(self, kpi: str) -> Severity:
         """How bad a change of this KPI is."""
@@ -199,6 +228,11 @@ def notes(policy: Policy) -> Iterator[str]:
         paging = policy.default_tier in policy.count_pages_in
         what = "page" if paging else "make tickets and do not page"
         yield f"no feature is named, so all are of tier {policy.default_tier}: single severe events {what}"
+
+
+def seconds_of(span: str) -> int:
+    """A Span in seconds."""
+    return int(span[:-1]) * {"s": 1, "m": 60, "h": 3600}[span[-1]]
 
 
 def regex_of(names: list[str]) -> str:

@@ -56,8 +56,8 @@ class Bank:
         self.coverage: Floats = np.zeros(0)
         """In the window stepped last, shape (series,); 0 where there was none yet."""
 
-    def thresholds(self, cold: float) -> Floats:
-        """What `log_e` must pass, shape (series,); `cold` where the detector does not know yet."""
+    def thresholds(self, cold: Floats) -> Floats:
+        """What `log_e` must pass, shape (series,); `cold`, of that shape, where the detector does not know yet."""
         found = self.detector.threshold
         return np.where(np.isfinite(found), found, cold)
 

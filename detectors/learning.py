@@ -14,8 +14,6 @@ from detectors.noise import History, Noise, fit_noise
 from detectors.overshoot import UP_SHARE, weights
 from detectors.season import DAY, Season, fit_season, mixed_rates, seasonal_rates
 
-__all__ = ["Baseline", "learn", "min_windows"]
-
 MIN_EVENTS = 500.0
 """Evaluated events that a baseline must have been learned from to be warm; and so many windows, see below."""
 _MIN_WINDOWS, _AN_HOUR = 48, 3600

@@ -4,7 +4,7 @@ Whoever scores by a baseline begins a day before the moment it was learned at, w
 at any later time depends on the windows and that baseline alone, and not on who watched since when.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -81,10 +81,15 @@ class Columns:
 
 def learn_all(columns: Columns, at: int, budget: float) -> list[Knowledge]:
     """What is known of each series from the windows within HISTORY before `at`; `budget` in windows per false page."""
+    return list(learn_some(columns, at, dict.fromkeys(range(len(columns.evaluated)), budget)).values())
+
+
+def learn_some(columns: Columns, at: int, budgets: Mapping[int, float]) -> dict[int, Knowledge]:
+    """The same of the series that have a budget here; the others say only which windows and strata there are."""
     known = columns.between(at - HISTORY, at)
     known = known.between(known.first(), at)
     known = replace(known, strata=_there(known))
-    return [know(known.rows(series), budget) for series in range(len(known.evaluated))]
+    return {series: know(known.rows(series), budget) for series, budget in budgets.items()}
 
 
 def _there(columns: Columns) -> ByStratum | None:

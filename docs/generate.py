@@ -6,6 +6,7 @@ from pathlib import Path
 
 import measured  # beside this file
 import measured_detection
+import measured_page
 
 from monitor.settings import PREFIX, Settings
 from schemas.kpis import ARRIVALS, CATALOGUE, KPIS, PROMPT_MIX, TELEMETRY_COMPLETENESS
@@ -50,6 +51,7 @@ def demo_output() -> str:
 BLOCKS = {
     **measured.BLOCKS,
     **measured_detection.BLOCKS,
+    **measured_page.BLOCKS,
     "settings": settings_table,
     "kpis": kpi_table,
     "demo": demo_output,

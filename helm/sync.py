@@ -18,8 +18,14 @@ CHART = ROOT / "helm" / "vigil"
 COPIED = {"rules": "alerts/rules/*.yaml", "dashboards": "alerts/dashboards/built/*.json"}
 """Folder of files/ in the chart to what is copied there."""
 
-FROM_SECRETS = ("store_password_file", "otlp_key_file")
+FROM_SECRETS = tuple(name for name in Settings.model_fields if name.endswith("_file"))
 """Settings that the chart derives from `secrets`: a path in a value would name a file that nobody mounts."""
+
+MOUNTED = ("policy",)
+"""Settings that the chart derives from a value of another name, and mounts: likewise."""
+
+OF_PEOPLE = ("reviewer",)
+"""Settings of whoever types a command; no pod is anybody."""
 
 OWN_DEFAULTS: Mapping[str, tuple[Any, str]] = {
     "broker": ("", "Must be given."),
@@ -40,7 +46,7 @@ def camel(name: str) -> str:
 
 def given() -> list[str]:
     """The settings that are values of their own name."""
-    return [name for name in Settings.model_fields if name not in FROM_SECRETS]
+    return [name for name in Settings.model_fields if name not in (*FROM_SECRETS, *MOUNTED, *OF_PEOPLE)]
 
 
 def default(name: str) -> Any:

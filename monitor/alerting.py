@@ -35,6 +35,20 @@ def find_programs() -> Programs | None:
     return Programs(prometheus, alertmanager) if prometheus and alertmanager else None
 
 
+@dataclass(frozen=True, slots=True)
+class Intervals:
+    """How often Prometheus looks and how long Alertmanager waits, as both write durations."""
+
+    scrape: str
+    evaluation: str
+    group_wait: str
+    group_interval: str
+
+
+IMMEDIATE = Intervals("1s", "1s", "0s", "1s")
+"""For whoever watches and does not want to wait."""
+
+
 @dataclass(slots=True)
 class Alerting:
     """The two programs, running. They end with this process, or with `stop`."""
@@ -58,13 +72,20 @@ def replaced(text: str, changes: Mapping[str, str]) -> str:
     return text
 
 
-def prometheus_config(targets: Sequence[str], alertmanager: str) -> str:
-    """The shipped prometheus.yaml for `host:port` targets, scraped and evaluated every second."""
+def prometheus_config(targets: Sequence[str], alertmanager: str, intervals: Intervals | None = IMMEDIATE) -> str:
+    """The shipped prometheus.yaml for `host:port` targets. `intervals` None leaves those of the file."""
+    text = (SHIPPED / "prometheus" / "prometheus.yaml").read_text()
+    if intervals is not None:
+        text = replaced(
+            text,
+            {
+                "scrape_interval: 15s": f"scrape_interval: {intervals.scrape}",
+                "evaluation_interval: 15s": f"evaluation_interval: {intervals.evaluation}",
+            },
+        )
     return replaced(
-        (SHIPPED / "prometheus" / "prometheus.yaml").read_text(),
+        text,
         {
-            "scrape_interval: 15s": "scrape_interval: 1s",
-            "evaluation_interval: 15s": "evaluation_interval: 1s",
             "../rules/*.yaml": json.dumps(str(SHIPPED / "rules" / "*.yaml")),  # JSON strings are YAML strings
             '["127.0.0.1:9093"]': json.dumps([alertmanager]),
             '["127.0.0.1:9108"]': json.dumps(list(targets)),
@@ -72,36 +93,48 @@ def prometheus_config(targets: Sequence[str], alertmanager: str) -> str:
     )
 
 
-def alertmanager_config(pagerduty_url: str, key_file: Path) -> str:
-    """The shipped alertmanager.yaml for a receiver that wants its pages at once."""
+def alertmanager_config(pagerduty_url: str, key_file: Path, intervals: Intervals | None = IMMEDIATE) -> str:
+    """The shipped alertmanager.yaml for another receiver. `intervals` None leaves those of the file."""
+    text = (SHIPPED / "alertmanager" / "alertmanager.yaml").read_text()
+    if intervals is not None:
+        text = replaced(
+            text,
+            {
+                "group_wait: 10s": f"group_wait: {intervals.group_wait}",
+                "group_interval: 1m": f"group_interval: {intervals.group_interval}",
+            },
+        )
     return replaced(
-        (SHIPPED / "alertmanager" / "alertmanager.yaml").read_text(),
+        text,
         {
             "https://events.pagerduty.com/v2/enqueue": json.dumps(pagerduty_url),
             "/etc/alertmanager/secrets/pagerduty-routing-key": json.dumps(str(key_file)),
-            "group_wait: 10s": "group_wait: 0s",
-            "group_interval: 1m": "group_interval: 1s",
         },
     )
 
 
-def start_alerting(directory: Path, targets: Sequence[str], pagerduty_url: str) -> Alerting:
+def start_alerting(
+    directory: Path, targets: Sequence[str], pagerduty_url: str, intervals: Intervals | None = IMMEDIATE
+) -> Alerting:
     """Write the configurations into `directory`, start both programs on loopback, and wait until they are ready.
 
-    `targets` are `host:port` of /metrics; `pagerduty_url` is a whole Events v2 URL. Blocks for well under
-    a second. Raises UserError when a program is missing or does not start; nothing is left running then.
+    `targets` are `host:port` of /metrics; `pagerduty_url` is a whole Events v2 URL; `intervals` None leaves those of
+    the shipped files. Blocks for well under a second. Raises UserError when a program is missing or does not start;
+    nothing is left running then.
     """
     programs = find_programs()
     if programs is None:
         raise UserError("Prometheus or Alertmanager is missing: apt-get install prometheus prometheus-alertmanager")
     directory.mkdir(parents=True, exist_ok=True)
     with ExitStack() as undo:
-        alertmanager, alertmanager_port = _start_alertmanager(programs.alertmanager, directory, pagerduty_url)
+        alertmanager, alertmanager_port = _start_alertmanager(
+            programs.alertmanager, directory, pagerduty_url, intervals
+        )
         undo.callback(alertmanager.stop)
         _wait_until_ready(alertmanager, alertmanager_port, directory / "alertmanager.log")
         port = free_port()
         config = directory / "prometheus.yaml"
-        config.write_text(prometheus_config(targets, f"127.0.0.1:{alertmanager_port}"))
+        config.write_text(prometheus_config(targets, f"127.0.0.1:{alertmanager_port}", intervals))
         command = [programs.prometheus, f"--config.file={config}", f"--storage.tsdb.path={directory / 'prometheus'}"]
         # It finds Alertmanager 5 s after its start, and would send what fired before that only a minute later.
         command.append("--rules.alert.resend-delay=5s")
@@ -114,12 +147,14 @@ def start_alerting(directory: Path, targets: Sequence[str], pagerduty_url: str) 
     )
 
 
-def _start_alertmanager(program: str, directory: Path, pagerduty_url: str) -> tuple[Child, int]:
+def _start_alertmanager(
+    program: str, directory: Path, pagerduty_url: str, intervals: Intervals | None
+) -> tuple[Child, int]:
     port = free_port()
     key_file = directory / "pagerduty-routing-key"
     key_file.write_text(LOCAL_ROUTING_KEY)
     config = directory / "alertmanager.yaml"
-    config.write_text(alertmanager_config(pagerduty_url, key_file))
+    config.write_text(alertmanager_config(pagerduty_url, key_file, intervals))
     command = [program, f"--config.file={config}", f"--storage.path={directory / 'alertmanager'}"]
     # Without the empty cluster address the gossip port opens on every interface.
     child = start("Alertmanager", [*command, "--cluster.listen-address=", *_web(port)], directory / "alertmanager.log")

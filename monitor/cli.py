@@ -33,9 +33,11 @@ _LAZY = {
     "backtest": "monitor.backtest.command:backtest_command",
     "demo": "monitor.demo.command:demo_command",
     "explain": "monitor.backtest.explain_command:explain_command",
+    "incidents": "monitor.oncall.command:incidents_group",
     "normal": "monitor.normal:normal_command",
     "pagerduty-receiver": "monitor.pagerduty:receiver_command",
     "policy": "monitor.backtest.policy_command:policy_group",
+    "probe": "monitor.probe:probe_command",
     "replay": "monitor.replay.run:replay_command",
     "simulate": "monitor.simulator.run:simulate_command",
     "sql": "monitor.sql:sql_command",
@@ -77,7 +79,7 @@ def migrate() -> None:
     from monitor.store.migrate import migrate as bring_up  # noqa: PLC0415  # as above
 
     chosen = settings_module.load()
-    applied = bring_up(open_writer(chosen.store, chosen.password()))
+    applied = bring_up(open_writer(chosen.store, *chosen.store_login()))
     click.echo(f"applied {', '.join(applied)}" if applied else "the tables are up to date")
 
 

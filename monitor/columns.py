@@ -18,7 +18,7 @@ SCORED = (*(kpi.name for kpi in KPIS), TELEMETRY_COMPLETENESS, ARRIVALS, PROMPT_
 _COMPLETENESS, _ARRIVALS, _MIX = len(KPIS), len(KPIS) + 1, len(KPIS) + 2
 _REFUSALS = SCORED.index("refusal_rate")
 FLOORS = np.array([*(kpi.coverage_floor for kpi in KPIS), 0.0, 0.0, KPIS[_REFUSALS].coverage_floor])
-"""Coverage below which a KPI is unknown, shape (KPIs,); what arrives and what is missing is never unknown."""
+"""The catalogue's coverage below which a KPI is unknown, shape (KPIs,); what arrives or is missing never is."""
 
 
 def judged_after(kpi: str) -> int:
@@ -92,7 +92,7 @@ class Tables:
     """What the windows from `start` on hold, empty ones too: each of shape (windows, features, KPIs).
 
     `by_stratum` is evaluated and bad of shape (windows, features, strata, KPIs); the last stratum is what has no place
-    among a feature's.
+    among a feature's. `floors`, shape (KPIs,), are what coverage is held against.
     """
 
     start: int
@@ -100,16 +100,17 @@ class Tables:
     bad: Floats
     coverage: Floats
     by_stratum: tuple[Floats, Floats]
+    floors: Floats
 
     def unknown(self) -> Bools:
         """Where a window says nothing of a KPI, in the same shape."""
-        found: Bools = self.coverage < FLOORS
+        found: Bools = self.coverage < self.floors
         return found
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Whose windows are laid out: where each feature begins, Unix seconds, and its strata, in order.
+    """Whose windows are laid out: where each feature begins, Unix seconds, its strata, in order, and the KPIs' floors.
 
     After its beginning silence is a number of arrivals.
     """
@@ -117,6 +118,7 @@ class Layout:
     series: Series
     first: Mapping[str, int] = field(default_factory=dict)
     strata: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    floors: Floats = field(default_factory=lambda: FLOORS)
 
     def slots(self, found: MaskCounts) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], int]:
         """Of each row the place of its feature and of its stratum, and how many strata are told apart."""
@@ -154,7 +156,7 @@ def tables(found: MaskCounts, expected: Expected, start: int, end: int, layout: 
     evaluated[:, :, _ARRIVALS] = population[:, :, _ARRIVALS] = slots
     bad[:, :, _ARRIVALS] = arrivals
     coverage = _coverage(evaluated, population, arrived_share)
-    return Tables(start, evaluated, bad, coverage, (by_stratum[1], by_stratum[0]))
+    return Tables(start, evaluated, bad, coverage, (by_stratum[1], by_stratum[0]), layout.floors)
 
 
 def windows(found: Tables) -> Iterator[tuple[Window, Floats, Floats]]:
@@ -163,7 +165,7 @@ def windows(found: Tables) -> Iterator[tuple[Window, Floats, Floats]]:
     Those have shape (strata, series).
     """
     steps, features, _ = found.evaluated.shape
-    floor = np.tile(FLOORS, features)
+    floor = np.tile(found.floors, features)
     strata = found.by_stratum[0].shape[2]
     for step in range(steps):
         flat = (found.evaluated[step].ravel(), found.bad[step].ravel(), found.coverage[step].ravel())

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from monitor.metrics import Cap, Metrics
 from monitor.tally import Tally
+from schemas.outcomes import Bit
+from schemas.probes import PROBE_FEATURE, PROBE_OUTCOMES, is_probe, probe_outcome
 from schemas.telemetry import FIRST_HEARTBEAT_WITHIN, Heartbeat
 
 _EMITTERS = 100_000
@@ -21,6 +23,7 @@ class Counting:
         self._heartbeats: OrderedDict[tuple[str, str, datetime], int] = OrderedDict()
         self._started: set[str] = set()
         self._newest: dict[str, float] = {}
+        self._newest_probe: dict[str, float] = {}
 
     def add(self, topic: str, tally: Tally) -> None:
         """Count what one batch held."""
@@ -39,12 +42,22 @@ class Counting:
             m.slices_capped.labels(dimension).inc(n)
         for feature, n in tally.late.items():
             m.late_events.labels(self._feature(feature)).inc(n)
-        masks: Counter[tuple[str, int]] = Counter()
-        for (feature, mask), n in tally.masks.items():
-            masks[self._known(feature), mask] += n
-        m.kpis.add(masks)
+        self._add_events(tally)
         for heartbeat in tally.heartbeats:
             self._add_heartbeat(heartbeat)
+
+    def _add_events(self, tally: Tally) -> None:
+        masks: Counter[tuple[str, int]] = Counter()
+        for (feature, mask), n in tally.masks.items():
+            if mask & Bit.SYNTHETIC:
+                self._add_probes(feature, mask, n)
+            else:
+                masks[self._known(feature), mask] += n
+        self._metrics.kpis.add(masks)
+        for feature, at in tally.probes.items():
+            label = self._probed(feature)
+            self._newest_probe[label] = max(self._newest_probe.get(label, 0.0), at)
+            self._metrics.last_probe.labels(label).set(self._newest_probe[label])
 
     def _known(self, feature: str) -> str:
         """The feature's label; its series begin at 0, so that a first event is an increase."""
@@ -54,6 +67,19 @@ class Counting:
             self._metrics.kpis.begin(label)
             self._metrics.interactions_expected.labels(label)
         return label
+
+    def _add_probes(self, feature: str, mask: int, n: int) -> None:
+        """Count synthetic interactions apart. A feature that is only probed has a tier, and no traffic."""
+        if not is_probe(mask):
+            return  # a later verdict on one
+        label = self._probed(feature)
+        for outcome in PROBE_OUTCOMES:  # all three begin at once, so that shares of them are right
+            self._metrics.probes.labels(label, outcome)
+        self._metrics.probes.labels(label, probe_outcome(mask)).inc(n)
+
+    def _probed(self, feature: str) -> str:
+        """The label of a feature that is probed. Vigil's own is never `other`: an alert asks for it by name."""
+        return PROBE_FEATURE if feature == PROBE_FEATURE else self._known(feature)
 
     def _add_heartbeat(self, heartbeat: Heartbeat) -> None:
         """The emitter's count less its last one; an emitter first heard of late in its life only sets the mark."""

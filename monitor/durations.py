@@ -29,7 +29,7 @@ def seconds_of(text: str) -> int:
 
 
 def budget_of(text: str) -> float:
-    """`1/week`, `2/day`, `1/1000 weeks`: seconds between two false pages of one series. Raises UserError."""
+    """`1/week`, `2/day`, `1/1000 weeks`: seconds between two false pages. Raises UserError."""
     found = _BUDGET.fullmatch(text.strip().lower())
     unit = _unit(found[3]) if found else None
     if found is None or unit is None:

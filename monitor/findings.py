@@ -8,7 +8,7 @@ import numpy as np
 from detectors.bank import Bank, Verdict
 from detectors.base import Window
 from monitor.columns import Series, judged_after
-from monitor.store.baselines import Learner
+from monitor.terms import Terms
 from schemas.finding import Incident, Score, State
 
 WARN_WITHIN = float(np.log(100.0))
@@ -28,10 +28,10 @@ class Findings:
         self.incidents += more.incidents
 
 
-def scores_of(verdict: Verdict, window: Window, bank: Bank, series: Series, by: Learner) -> list[Score]:
+def scores_of(verdict: Verdict, window: Window, bank: Bank, series: Series, by: Terms) -> list[Score]:
     """A row for each series of which the window says something, or should."""
     rows = np.flatnonzero((window.evaluated > 0) | verdict.unknown | verdict.alarm)
-    thresholds = bank.thresholds(float(np.log(by.budget)))
+    thresholds = bank.thresholds(np.log(np.tile(by.budgets, len(series.features))))
     first = [_score(verdict, window, float(thresholds[row]), series, int(row), by) for row in rows]
     others = [
         _score(verdict, window, float(thresholds[row]), series, int(row), by).model_copy(
@@ -43,7 +43,7 @@ def scores_of(verdict: Verdict, window: Window, bank: Bank, series: Series, by: 
     return first + others
 
 
-def _score(verdict: Verdict, window: Window, threshold: float, series: Series, row: int, by: Learner) -> Score:
+def _score(verdict: Verdict, window: Window, threshold: float, series: Series, row: int, by: Terms) -> Score:
     scores = verdict.scores
     feature, kpi = series.name(row)
     return Score.model_construct(  # our own numbers, thousands a second after an outage

@@ -5,9 +5,10 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
+from detectors.base import Floats
 from detectors.knowledge import sorted_names
 from detectors.rolling import ByStratum, Columns
-from monitor.columns import SCORED, Expected, Layout, Series, Tables, tables
+from monitor.columns import FLOORS, SCORED, Expected, Layout, Series, Tables, tables
 from monitor.store.expected import read_expected
 from monitor.store.windows import read_mask_counts
 from monitor.windows import COMPLETENESS_SECONDS, WINDOW_SECONDS
@@ -17,11 +18,17 @@ _ARRIVALS, _SHIFTS = SCORED.index(ARRIVALS), SCORED.index(PROMPT_MIX)
 
 
 def read_columns(
-    client: Client, features: Sequence[str], start: int, end: int, first: Mapping[str, int] | None = None
+    client: Client,
+    features: Sequence[str],
+    start: int,
+    end: int,
+    first: Mapping[str, int] | None = None,
+    floors: Floats = FLOORS,
 ) -> Iterator[tuple[str, Columns]]:
     """Each of these features with its windows in [start, end), Unix seconds; a series for each of SCORED. Blocking.
 
-    `first` says where a feature begins; without it, with its first window in there.
+    `first` says where a feature begins; without it, with its first window in there. `floors`, shape (KPIs,), is the
+    coverage below which a window is unknown.
     """
     counts = read_mask_counts(client, start, end, features)
     expected = expected_when_judged(client, start, end, features)
@@ -30,7 +37,7 @@ def read_columns(
         own = {key: value for key, value in expected.items() if key[1] == feature}
         begins = int(mine.window_start.min(initial=end)) if first is None else first[feature]
         names = sorted_names(mine.stratum.tolist())
-        layout = Layout(Series([feature]), {feature: begins}, {feature: names})
+        layout = Layout(Series([feature]), {feature: begins}, {feature: names}, floors)
         yield feature, as_columns(tables(mine, own, start, end, layout), names)
 
 

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,28 +9,20 @@ import numpy as np
 
 from detectors.bank import Bank, Verdict
 from monitor.columns import SCORED, Series, judged_after
+from monitor.terms import Terms
 from monitor.windows import WINDOW_SECONDS
-from schemas.finding import Incident, IncidentSeverity
-from schemas.kpis import ARRIVALS, CATALOGUE, PROMPT_MIX
+from schemas.finding import Incident
 
 REFRESH_WINDOWS = 6
 """An open incident's size is written again this often: once a minute."""
 _Z = 2.5758  # 99 %
 
 
-@dataclass(frozen=True, slots=True)
-class Versions:
-    """What decided: recorded with every score and incident."""
-
-    detector: str
-    policy: str
-
-
 class Incidents:
-    """The open incidents of one worker's series."""
+    """The open incidents of one worker's series. The terms are recorded with each."""
 
-    def __init__(self, versions: Versions) -> None:
-        self._versions = versions
+    def __init__(self, terms: Terms) -> None:
+        self._terms = terms
         self.open: dict[int, Incident] = {}
 
     def hold(self, incidents: Iterable[Incident], series: Series) -> None:
@@ -73,17 +64,17 @@ class Incidents:
             feature=feature,
             kpi=kpi,
             state="open",
-            severity=_severity(kpi, rises),
+            severity=self._terms.severity(kpi, rises),
             direction="up" if rises else "down",
             detected_at=_time(end),
-            detector=self._versions.detector,
-            policy_version=self._versions.policy,
+            detector=self._terms.detector,
+            policy_version=self._terms.policy,
             **_measured(row, bank, series),
         )
         return self.open[row]
 
     def _id(self, feature: str, kpi: str, start: int) -> str:
-        text = f"{feature}|{kpi}|{start}|{self._versions.detector}|{self._versions.policy}"
+        text = f"{feature}|{kpi}|{start}|{self._terms.detector}|{self._terms.policy}"
         return hashlib.sha256(text.encode()).hexdigest()[:32]
 
 
@@ -105,13 +96,6 @@ def _measured(row: int, bank: Bank, series: Series) -> dict[str, Any]:
     }
 
 
-def _severity(kpi: str, rises: bool) -> IncidentSeverity:
-    if kpi == PROMPT_MIX or (kpi == ARRIVALS and rises):
-        return "info"  # what is asked is not ours; more traffic is no harm, less may be an outage
-    known = CATALOGUE.get(kpi)
-    return "warning" if known is None else known.severity
-
-
 def wilson(bad: int, evaluated: int) -> tuple[float, float]:
     """Wilson's 99 % interval of a share; (0, 1) where nothing was evaluated."""
     if evaluated == 0:
@@ -119,7 +103,8 @@ def wilson(bad: int, evaluated: int) -> tuple[float, float]:
     share, z2 = bad / evaluated, _Z * _Z
     middle = (share + z2 / (2 * evaluated)) / (1 + z2 / evaluated)
     half = _Z / (1 + z2 / evaluated) * float(np.sqrt(share * (1 - share) / evaluated + z2 / (4 * evaluated**2)))
-    return max(middle - half, 0.0), min(middle + half, 1.0)
+    # At the ends they are 0 and 1, and by rounding almost.
+    return max(middle - half, 0.0) if bad > 0 else 0.0, min(middle + half, 1.0) if bad < evaluated else 1.0
 
 
 def _time(unix_seconds: int) -> datetime:

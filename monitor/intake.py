@@ -1,22 +1,33 @@
-"""One fetched batch in; what to store, count and refuse out. No I/O: the time is an argument."""
+"""One fetched batch in; what to store, count and refuse out. No I/O: the time is an argument.
 
+Most records are read by the compiled scanner, whole columns at a time (`Scanned`); what it leaves is read one by one
+(`Records`). Both count the same and store the same.
+"""
+
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import reduce
 from itertools import compress
 from operator import attrgetter, or_
 from typing import Any
 
+import numpy as np
+
 from monitor.batch import Batch
-from monitor.kinds import CONTRACT, COUNTED, HEARTBEAT, MASKS, TABLES, heartbeat
+from monitor.kinds import CONTRACT, COUNTED, HEARTBEAT, INTERACTION, MASKS, TABLES, heartbeat
+from monitor.lateness import SECOND_US, late_bits, may_be_late
 from monitor.memory import IdMemory
 from monitor.records import Limits, Records, letter, marks, span
+from monitor.scan.scanner import Scanned, Scanner
 from monitor.tally import Pending, SlotKey, Tally, add_tally
-from monitor.windows import COMPLETENESS_SECONDS, DIMENSIONS, WINDOW_SECONDS, SliceCap, Watermark
+from monitor.windows import DIMENSIONS, WINDOW_SECONDS, SliceCap, Watermark
 from schemas.codec import Reject, decode
 from schemas.fast import FAST, Fast
 from schemas.moments import unix_microseconds
 from schemas.outcomes import Bit
-from schemas.topics import OtlpTopic, Topic
+from schemas.probes import is_probe
+from schemas.topics import TELEMETRY_TOPIC, OtlpTopic, Topic
 
 
 @dataclass(slots=True)
@@ -44,33 +55,46 @@ class Partition:
     def take(self, batch: Batch, now: datetime, limits: Limits) -> Tally:
         """Sort every record of a batch into events, repeats and dead letters. Returns this batch's tally."""
         tally = Tally(records=len(batch.values), skipped=batch.last + 1 - batch.fetched_from - len(batch.values))
-        oldest, newest = span(now, limits)
-        found = Records(*self._fast().decode(batch.values), *marks(batch, newest))
-        found = self._judged(batch, found, now, (oldest, newest), tally)
-        new = self.memory.are_new([event.event_id for event in found.events], found.offsets, found.logged)
-        if not all(new):
-            tally.duplicates = new.count(False)
-            found = found.only(new)
-        tally.accepted = len(found.events)
-        for event, offset in zip(found.events, found.offsets, strict=True):
-            event.offset = offset
-        self._accept(found.events, found.moments, now.timestamp(), tally)
+        within = span(now, limits)
+        scanned = self._scan(batch.values, *within)
+        left = scanned.left(len(batch.values))
+        found = Records(left, *self._fast().decode([batch.values[at] for at in left]))
+        found = self._judged(batch, found, now, within, tally)
+        offsets, logged = marks(batch, within[1])
+        again = self._repeated(scanned, found, offsets, logged)
+        if again:
+            tally.duplicates = len(again)
+            scanned = scanned.only(~np.isin(scanned.position, list(again)))
+            found = found.only([at not in again for at in found.positions])
+        for event, at in zip(found.events, found.positions, strict=True):
+            event.offset = offsets[at]
+        tally.accepted = len(scanned.ids) + len(found.events)
+        self._accept(found, scanned, now.timestamp(), tally)
+        if scanned.ids:
+            self._keep(TABLES[INTERACTION], scanned.lines(self.topic.name, self.number, offsets), len(scanned.ids))
         self.next_offset = batch.last + 1
         self.pending.offset_to = batch.last
         add_tally(self.pending.tally, tally)
         return tally
 
+    def _scan(self, values: Sequence[bytes | None], oldest: int, newest: int) -> Scanned:
+        """What the scanner takes; but probes, and what is not within these times, is looked at alone."""
+        scanned = _SCANNER.scan(values if self.topic.name == TELEMETRY_TOPIC.name else ())
+        usual = (scanned.ts >= oldest) & (scanned.ts <= newest) & (scanned.mask & Bit.SYNTHETIC == 0)
+        return scanned if usual.all() else scanned.only(usual)
+
     def _judged(self, batch: Batch, found: Records, now: datetime, within: tuple[int, int], tally: Tally) -> Records:
         """Decide on what the fast way left, and on events whose times are to be looked at. What was not refused."""
         good = [True] * len(found.events)
-        for at in found.odd(*within):
-            verdict = self._judge(batch.values[at], found.events[at], found.moments[at], *within)
+        for i in found.odd(*within):
+            at = found.positions[i]
+            verdict = self._judge(batch.values[at], found.events[i], found.moments[i], *within)
             if isinstance(verdict, Reject):
-                good[at] = False
+                good[i] = False
                 tally.rejected[verdict.reason] += 1
-                self.pending.letters.append(letter(batch, found.offsets[at], batch.values[at], verdict, now))
+                self.pending.letters.append(letter(batch, batch.offset_of(at), batch.values[at], verdict, now))
             else:
-                found.events[at], found.moments[at] = verdict
+                found.events[i], found.moments[i] = verdict
         return found if all(good) else found.only(good)
 
     def _judge(
@@ -89,36 +113,50 @@ class Partition:
             return Reject("bad_value", "started_at")
         return event, at
 
-    def _accept(self, events: list[Any], times: list[int], now: float, tally: Tally) -> None:
-        """Count new events, and keep their rows."""
+    def _repeated(self, scanned: Scanned, found: Records, offsets: Sequence[int], logged: Sequence[int]) -> set[int]:
+        """Positions of the events whose id was seen before."""
+        positions, ids = scanned.position.tolist(), scanned.ids
+        if found.events:
+            others = zip(found.positions, [event.event_id for event in found.events], strict=True)
+            both = sorted([*zip(positions, ids, strict=True), *others])
+            positions, ids = [at for at, _ in both], [event_id for _, event_id in both]
+        if len(positions) < len(logged):
+            offsets, logged = [offsets[at] for at in positions], [logged[at] for at in positions]
+        new = self.memory.are_new(ids, offsets, logged)
+        return set() if all(new) else {at for at, is_new in zip(positions, new, strict=True) if not is_new}
+
+    def _accept(self, found: Records, scanned: Scanned, now: float, tally: Tally) -> None:
+        """Count new events, and keep their rows but for the scanned ones'."""
         topic, number = self.topic.name, self.number
-        for event in events:
+        for event in found.events:
             event.topic, event.partition = topic, number
-        if topic in COUNTED and events:
-            late = self._late(events, times, now, tally)
-            counted = [type(event) is not HEARTBEAT for event in events]
-            marks = None if late is None else list(compress(late, counted))
-            self._count(list(compress(events, counted)), list(compress(times, counted)), now, marks, tally)
-            since = (now - RECENT) * _SECOND_US
-            beats = zip(events, times, strict=True)
+        times = [*found.moments, *scanned.extremes()]
+        if topic in COUNTED and times:
+            late = self._late(found, scanned, (min(times), max(times)), now, tally)
+            self._count_columns(scanned, now, tally)
+            counted = [type(event) is not HEARTBEAT for event in found.events]
+            events, moments, late = (list(compress(one, counted)) for one in (found.events, found.moments, late))
+            self._count(events, moments, late, now, tally)
+            since = (now - RECENT) * SECOND_US
+            beats = zip(found.events, found.moments, strict=True)
             tally.heartbeats += [heartbeat(e) for e, ts in beats if type(e) is HEARTBEAT and ts >= since]
-            self.watermark.advance(max(times) / _SECOND_US, now)
-        self._keep_rows(events)
+            self.watermark.advance(max(times) / SECOND_US, now)
+        self._keep_rows(found.events)
 
     def _keep_rows(self, events: list[Any]) -> None:
         kinds = set(map(type, events))
         for kind in sorted(kinds, key=TABLES.__getitem__):
             group = events if len(kinds) == 1 else [event for event in events if type(event) is kind]
-            block = self._fast().rows(group)
-            self.pending.lines.setdefault(TABLES[kind], []).append(block)
-            self.pending.events += len(group)
-            self.pending.bytes += len(block)
+            self._keep(TABLES[kind], self._fast().rows(group), len(group))
 
-    def _count(self, events: list[Any], times: list[int], now: float, late: list[int] | None, tally: Tally) -> None:
+    def _keep(self, table: str, block: bytes, events: int) -> None:
+        self.pending.lines.setdefault(table, []).append(block)
+        self.pending.bytes += len(block)
+        self.pending.events += events
+
+    def _count(self, events: list[Any], times: list[int], late: list[int], now: float, tally: Tally) -> None:
         """Set the masks, and add to the windows. Column by column: an event alone costs more than its share."""
-        masks = [MASKS[type(event)](event) for event in events]
-        if late is not None:
-            masks = list(map(or_, masks, late))
+        masks = [MASKS[type(event)](event) | bits for event, bits in zip(events, late, strict=True)]
         keys = list(zip([ts // _WINDOW_US for ts in times], map(_cut, events), masks, strict=True))
         cells = map(self.pending.slots.get, keys)
         for event, mask, key, known in zip(events, masks, keys, cells, strict=True):
@@ -127,50 +165,74 @@ class Partition:
             cell[0] += 1
             cell[1] += event.sample_weight
         pairs = zip(map(_feature, events), masks, strict=True)
-        since = (now - RECENT) * _SECOND_US
+        since = (now - RECENT) * SECOND_US
         tally.masks.update(pairs if min(times, default=0) >= since else compress(pairs, [ts >= since for ts in times]))
+        if reduce(or_, masks, 0) & Bit.SYNTHETIC:
+            _note_probes(events, masks, times, since, tally)
+        _SCANNER.learn(said for _, said, _ in keys)
 
-    def _slot(self, key: SlotKey, tally: Tally) -> list[int]:
+    def _count_columns(self, scanned: Scanned, now: float, tally: Tally) -> None:
+        """The same for what was scanned, a cell at a time."""
+        since = (now - RECENT) // WINDOW_SECONDS
+        for key, n, weight in scanned.cells(_WINDOW_US):
+            cell = self.pending.slots.get(key)
+            if cell is None:
+                cell = self._slot(key, tally, n)
+            cell[0] += n
+            cell[1] += weight
+            window, said, mask = key
+            if window >= since:
+                tally.masks[said[0] or "", mask] += n
+
+    def _slot(self, key: SlotKey, tally: Tally, events: int = 1) -> list[int]:
         """The cell of what this flush has not seen before, or had to fold."""
         window, said, mask = key
         start = window * WINDOW_SECONDS
         cut, folded = self.cap(start, said)
         cell = self.pending.cells.setdefault((start, cut, mask), [0, 0])
         if folded:  # not remembered: each such event is to be counted as folded
-            tally.folded.update(folded)
+            tally.folded.update(dict.fromkeys(folded, events))
         else:
             self.pending.slots[key] = cell
         return cell
 
-    def _late(self, events: list[Any], times: list[int], now: float, tally: Tally) -> list[int] | None:
-        """The bits of what came after its window had closed; None if nothing did. Counts them by feature.
+    def _late(self, found: Records, scanned: Scanned, times: tuple[int, int], now: float, tally: Tally) -> list[int]:
+        """The bits of what was found and came after its window had closed; what was scanned gets its own.
 
-        Event by event, for late is what comes after. A window is closed once such a watermark is stored, so the
-        events without these bits are those that the scorer of that window saw, or would have seen.
+        Counts them by feature. `times` are the earliest and the latest.
         """
-        reach, top, grace = self.watermark.value, 0, self.watermark.grace
-        if _end(min(times)) > max(reach, min(max(times) / _SECOND_US, now) - grace):
-            return None  # even in the worst order nothing could be
-        bits = []
-        for event, ts in zip(events, times, strict=True):
-            late = _end(ts) <= reach and type(event) is not HEARTBEAT
-            if late:
-                tally.late[event.feature] += 1
-            very = late and _end(ts) + COMPLETENESS_SECONDS <= reach
-            bits.append((Bit.LATE if late else 0) | (Bit.VERY_LATE if very else 0))
-            if ts > top:
-                top, reach = ts, max(reach, min(ts / _SECOND_US, now) - grace)
+        bits = [0] * len(found.events)
+        if not may_be_late(*times, self.watermark, now):
+            return bits
+        read = zip(found.positions, found.moments, range(len(bits)), strict=True)
+        ours = zip(scanned.position.tolist(), scanned.ts.tolist(), range(-len(scanned.ids), 0), strict=True)
+        order = sorted([*read, *ours])
+        for (_, _, i), late in zip(order, late_bits([ts for _, ts, _ in order], self.watermark, now), strict=True):
+            if not late or (i >= 0 and type(found.events[i]) is HEARTBEAT):
+                continue
+            if i >= 0:
+                bits[i] = late
+            else:
+                scanned.mask[i] |= late
+            tally.late[found.events[i].feature if i >= 0 else scanned.feature(i)] += 1
         return bits
+
+
+def warm_up() -> None:
+    """Compile the scanner now, for the start of a worker: seconds where nothing was compiled before."""
+    _SCANNER.warm_up()
 
 
 RECENT = 86_400
 """Seconds. What is older counts in its own windows only: a rise in Prometheus' counters means that it is now."""
-_SECOND_US = 1_000_000
-_WINDOW_US = WINDOW_SECONDS * _SECOND_US
+_WINDOW_US = WINDOW_SECONDS * SECOND_US
+_SCANNER = Scanner()
+NOTHING_SCANNED = _SCANNER.scan(())
 _cut = attrgetter(*DIMENSIONS)
 _feature = attrgetter(DIMENSIONS[0])
 
 
-def _end(ts: int) -> int:
-    """End of the window of a time in Unix microseconds, in Unix seconds."""
-    return (ts // _WINDOW_US + 1) * WINDOW_SECONDS
+def _note_probes(events: list[Any], masks: list[int], times: list[int], since: float, tally: Tally) -> None:
+    for event, mask, ts in zip(events, masks, times, strict=True):
+        if is_probe(mask) and ts >= since:
+            tally.probes[event.feature] = max(tally.probes.get(event.feature, 0.0), ts / SECOND_US)

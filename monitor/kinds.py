@@ -14,12 +14,13 @@ CONTRACT = {OTLP_TOPIC.name: TELEMETRY_TOPIC.name}
 """Whose contract the events of a topic follow, where it is not their own."""
 STRUCTS: dict[str, Any] = {kind: struct for fast in FAST.values() for kind, struct in fast.structs.items()}
 HEARTBEAT: Any = STRUCTS["heartbeat"]
+INTERACTION: Any = STRUCTS["interaction"]
 MASKS: dict[type, Callable[[Any], int]] = {
-    STRUCTS["interaction"]: interaction_mask,
+    INTERACTION: interaction_mask,
     STRUCTS["evaluation"]: evaluation_mask,
 }
 TABLES = {
-    STRUCTS["interaction"]: "telemetry",
+    INTERACTION: "telemetry",
     STRUCTS["evaluation"]: "telemetry",
     STRUCTS["heartbeat"]: "heartbeats",
     STRUCTS["change"]: "changes",

@@ -9,11 +9,12 @@ from clickhouse_connect.driver.client import Client
 
 from detectors.baseline import cold
 from detectors.knowledge import Knowledge
-from detectors.rolling import learn_all
+from detectors.rolling import learn_some
 from detectors.schedule import HISTORY
 from monitor.columns import SCORED
 from monitor.history import read_columns
-from monitor.store.baselines import Learner, insert_knowledge, read_knowledge
+from monitor.store.baselines import insert_knowledge, read_knowledge
+from monitor.terms import Terms
 
 log = logging.getLogger("vigil.learning")
 Baselines = Mapping[str, Knowledge]
@@ -28,23 +29,26 @@ class Asked:
     first: int
 
 
-_Key = tuple[str, Asked]
+_Key = tuple[Terms, str, Asked]
 
 
-def learn_feature(client: Client, by: Learner, feature: str, asked: Asked) -> Baselines:
-    """Learn all KPIs of a feature from what was stored before a moment, and store that. Blocking, a second or so.
+def learn_feature(client: Client, by: Terms, feature: str, asked: Asked) -> Baselines:
+    """Learn the KPIs of a feature that nobody has learned by these terms from what was stored before a moment, and
+    store them. Blocking, a second or so.
 
     A history that breaks the learning leaves this feature WARMING until the next moment, and all others as they are.
     """
+    known = read_knowledge(client, by, {feature: asked.at}).get(feature, {})
+    missing = {place: by.budgets[place] for place, kpi in enumerate(SCORED) if kpi not in known}
     start = max(asked.at - HISTORY, asked.first)
-    [(_, columns)] = read_columns(client, [feature], start, asked.at, {feature: asked.first})
+    [(_, columns)] = read_columns(client, [feature], start, asked.at, {feature: asked.first}, by.floor)
     try:
-        learned = dict(zip(SCORED, learn_all(columns, asked.at, by.budget), strict=True))
+        learned = {SCORED[place]: one for place, one in learn_some(columns, asked.at, missing).items()}
     except (ArithmeticError, ValueError, IndexError):
         log.exception("nothing could be learned of %s; it is not scored until it learns again", feature)
         return dict.fromkeys(SCORED, Knowledge(cold(0, columns.seconds)))
     insert_knowledge(client, by, feature, asked.at, learned)
-    return learned
+    return known | learned
 
 
 class Library:
@@ -53,40 +57,46 @@ class Library:
     `connect` opens a client for the thread that learns.
     """
 
-    def __init__(self, by: Learner, connect: Callable[[], Client]) -> None:
-        self._by = by
+    def __init__(self, connect: Callable[[], Client]) -> None:
         self._connect = connect
         self._pool = ThreadPoolExecutor(1, "learning")
         self._learning: dict[_Key, Future[Baselines]] = {}
         self._client: Client | None = None
 
-    def order(self, feature: str, asked: Asked) -> None:
+    def order(self, by: Terms, feature: str, asked: Asked) -> None:
         """Begin to learn, unless it is being done."""
-        if (feature, asked) not in self._learning:
-            self._learning[feature, asked] = self._pool.submit(self._learn, feature, asked)
+        if (by, feature, asked) not in self._learning:
+            self._learning[by, feature, asked] = self._pool.submit(self._learn, by, feature, asked)
 
-    def get(self, client: Client, asked: Mapping[str, Asked], seconds: float = 0.0) -> dict[str, Baselines]:
-        """What is known of these features at these moments. What was never learned is ordered, and waited for so long.
+    def get(self, client: Client, by: Terms, asked: Mapping[str, Asked], seconds: float = 0.0) -> dict[str, Baselines]:
+        """What is known by these terms of these features at these moments.
 
-        Blocking. Raises what the learning raised; it may be asked for again.
+        What was never learned is ordered, and waited for so long. Blocking. Raises what the learning raised; it may be
+        asked for again.
         """
-        idle = {name: one.at for name, one in asked.items() if (name, one) not in self._learning}
-        found = read_knowledge(client, self._by, idle, SCORED)
+        idle = {name: one.at for name, one in asked.items() if (by, name, one) not in self._learning}
+        stored = read_knowledge(client, by, idle).items()
+        found: dict[str, Baselines] = {name: known for name, known in stored if set(SCORED) <= set(known)}
         for name in idle.keys() - found.keys():
-            self.order(name, asked[name])
-        ordered = {name: self._learning[name, asked[name]] for name in asked.keys() - found.keys()}
+            self.order(by, name, asked[name])
+        ordered = {name: self._learning[by, name, asked[name]] for name in asked.keys() - found.keys()}
         done, _ = wait(ordered.values(), timeout=seconds)
         for name, future in ordered.items():
             if future in done:
-                del self._learning[name, asked[name]]
+                del self._learning[by, name, asked[name]]
                 found[name] = future.result()
         return found
+
+    def forget(self, by: Terms) -> None:
+        """Learn no more by these terms."""
+        for key in [key for key in self._learning if key[0] == by]:
+            self._learning.pop(key).cancel()
 
     def close(self) -> None:
         """Learn no more."""
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def _learn(self, feature: str, asked: Asked) -> Baselines:
+    def _learn(self, by: Terms, feature: str, asked: Asked) -> Baselines:
         if self._client is None:
             self._client = self._connect()
-        return learn_feature(self._client, self._by, feature, asked)
+        return learn_feature(self._client, by, feature, asked)

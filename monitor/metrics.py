@@ -23,6 +23,18 @@ class Metrics:
             ["feature"],
             registry=r,
         )
+        self.probes = Counter(
+            "vigil_probes",
+            "Synthetic interactions, each known to be bad, by what the filters made of them.",
+            ["feature", "outcome"],
+            registry=r,
+        )
+        self.last_probe = Gauge(
+            "vigil_probe_last_timestamp_seconds",
+            "Event time of the newest synthetic interaction.",
+            ["feature"],
+            registry=r,
+        )
         self.last_heartbeat = Gauge(
             "vigil_feature_last_heartbeat_timestamp_seconds",
             "Time of the newest heartbeat that named the feature.",
@@ -88,6 +100,12 @@ class Metrics:
             "Partitions whose claimed offsets have a gap or an overlap.",
             registry=r,
         )
+        self.change_events = Counter(
+            "vigil_change_events",
+            "Changes told to PagerDuty: sent, refused for good, failed and tried again, expired untold.",
+            ["result"],
+            registry=r,
+        )
 
         # The scorer.
         self.anomaly_score = Gauge(
@@ -117,7 +135,18 @@ class Metrics:
             registry=r,
         )
         self.scored_until = Gauge(
-            "vigil_scored_until_timestamp_seconds", "End of the newest window the scorer has finished.", registry=r
+            "vigil_scored_until_timestamp_seconds",
+            "End of the newest window the scorer has finished; 0 before the first, NaN where it has nothing to score.",
+            registry=r,
+        )
+        self.policy_info = Gauge(
+            "vigil_policy_info", "Always 1; the policy by which is scored.", ["version"], registry=r
+        )
+        self.policy_reloaded = Gauge(
+            "vigil_policy_last_reload_successful", "1, or 0 while the policy's file is not one that works.", registry=r
+        )
+        self.policy_reloaded_at = Gauge(
+            "vigil_policy_last_reload_success_timestamp_seconds", "When a good policy was read last.", registry=r
         )
 
 

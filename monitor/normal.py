@@ -1,14 +1,15 @@
 """The command `vigil normal`: what comes after a change is meant to be so."""
 
 import secrets
-from datetime import UTC, datetime
 from typing import get_args
 
 import click
 from pydantic import ValidationError
 
+from monitor.broker import broker_of
 from monitor.clock import now
 from monitor.errors import UserError
+from monitor.moments import zoned_moment_of_option
 from monitor.producing import sender
 from monitor.settings import load
 from schemas.change import Change
@@ -17,14 +18,14 @@ from schemas.vocabulary import ChangeKind
 
 
 @click.command("normal")
-@click.option("--broker", default=lambda: load().broker, show_default="VIGIL_BROKER", help="Kafka bootstrap servers.")
+@click.option("--broker", show_default="VIGIL_BROKER", help="Kafka bootstrap servers.")
 @click.option("--feature", help="Whose normal is learned anew; all features without it.")
 @click.option("--what", type=click.Choice(get_args(ChangeKind)), required=True, help="What was changed on purpose.")
 @click.option("--at", help="When, RFC 3339 with a zone; now without it. What was before is not learned from any more.")
 @click.option("--to", "to_version", help="The new version.")
 @click.option("--author", "author_ref", help="Who says so, as a pseudonym.")
 def normal_command(  # one argument per option
-    broker: str, feature: str | None, what: str, at: str | None, to_version: str | None, author_ref: str | None
+    broker: str | None, feature: str | None, what: str, at: str | None, to_version: str | None, author_ref: str | None
 ) -> None:
     """Say that a feature behaves differently from now on, and that this is meant.
 
@@ -38,7 +39,7 @@ def normal_command(  # one argument per option
     said = {
         "kind": "change",
         "event_id": f"normal-{secrets.token_hex(12)}",
-        "ts": _time(at),
+        "ts": now() if at is None else zoned_moment_of_option("--at", at),
         "emitter": "vigil",
         "what": what,
         "feature": feature,
@@ -51,19 +52,7 @@ def normal_command(  # one argument per option
     except ValidationError as error:
         field = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise UserError(f"--{field.replace('_', '-')}: {error.errors()[0]['msg']}") from error
-    with sender(broker, "vigil-normal") as out:
+    with sender(broker_of(load(broker=broker)), "vigil-normal") as out:
         out.send(CHANGES_TOPIC.name, change.model_dump_json(exclude_none=True).encode(), feature or "")
     whom = feature or "every feature"
     click.echo(f"{whom} learns what is normal from {change.ts.isoformat()} on; in a minute its incidents end")
-
-
-def _time(text: str | None) -> datetime:
-    if text is None:
-        return now()
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError as error:
-        raise UserError(f"--at {text!r} is no time; write it like {now():%Y-%m-%dT%H:%M:%SZ}") from error
-    if found.tzinfo is None:
-        raise UserError(f"--at {text!r} has no zone; write {text}Z for UTC")
-    return found.astimezone(UTC)

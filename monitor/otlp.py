@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from monitor.batch import Batch
-from monitor.intake import Partition
-from monitor.records import Limits, letter, marks, span
+from monitor.intake import NOTHING_SCANNED, Partition
+from monitor.records import Limits, Records, letter, marks, span
 from monitor.tally import Tally, add_tally
 from schemas.codec import Reject, decode
 from schemas.fast import FAST
@@ -53,7 +53,8 @@ class OtlpPartition(Partition):
                 self.pending.letters.append(letter(batch, offset, value, _reason(said), now))
             _add_intake(tally, said)
         tally.accepted = len(accepted)
-        self._accept(accepted, times, now.timestamp(), tally)
+        found = Records(list(range(len(accepted))), accepted, times)
+        self._accept(found, NOTHING_SCANNED, now.timestamp(), tally)
         self.next_offset = batch.last + 1
         self.pending.offset_to = batch.last
         add_tally(self.pending.tally, tally)

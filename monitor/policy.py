@@ -5,28 +5,55 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import yaml
 from pydantic import ValidationError
 
 import alerts
-from alerts.policy import Count, FeaturePolicy, KpiPolicy, QuietHours, Targets, Team, mistakes
+from alerts.policy import Count, FeaturePolicy, KpiPolicy, Probe, QuietHours, Targets, Team, mistakes
 from alerts.policy import Policy as _Policy
+from detectors.base import Floats
 from monitor.durations import budget_of
 from monitor.errors import UserError
+from schemas.kpis import PROMPT_MIX
 
-__all__ = ["SHIPPED_POLICY", "KpiPolicy", "Mistake", "Policy", "find_mistakes", "load_policy", "parse_policy"]
+__all__ = [
+    "SHIPPED_POLICY", "KpiPolicy", "Mistake", "Policy", "find_mistakes", "load_policy", "parse_policy", "whole_policy",
+]  # fmt: skip
 
 SHIPPED_POLICY = Path(alerts.__file__).parent / "policy.yaml"
-_SECTIONS = {"kpis": KpiPolicy, "features": FeaturePolicy, "teams": Team, "quiet_hours": QuietHours}
+_SECTIONS = {
+    "kpis": KpiPolicy, "features": FeaturePolicy, "teams": Team, "quiet_hours": QuietHours, "probe": Probe,
+    "missed_probes": Count,
+}  # fmt: skip
 _PARTS = {"targets": Targets, "count": Count}
 
 
 class Policy(_Policy):
     """A policy whose budgets are numbers."""
 
-    def budget_seconds(self, kpi: str) -> float:
-        """Seconds between two false pages of a series of this KPI."""
-        return budget_of(self.of(kpi).budget or self.budget)
+    def budget_seconds(self, kpi: str, sharing: int) -> float:
+        """Seconds between two false pages of this KPI of a feature, over whose budget so many KPIs are `sharing`."""
+        own = self.of(kpi).budget
+        return budget_of(self.budget) * sharing if own is None else budget_of(own)
+
+    def budget_windows(self, kpi: str, sharing: int, seconds: int) -> float:
+        """The same in windows of so many seconds. Raises UserError where that is less than two."""
+        budget = self.budget_seconds(kpi, sharing)
+        if budget < 2 * seconds:
+            raise UserError(
+                f"a budget of one page of {kpi} in {budget:,.0f} s is shorter than two windows of {seconds:,} s; "
+                "give a longer one, such as 1/week"
+            )
+        return budget / seconds
+
+    def floors(self, kpis: Sequence[str], otherwise: Floats) -> Floats:
+        """Coverage below which each of these KPIs is unknown, shape (KPIs,); `otherwise` where the policy is silent.
+
+        What is asked is seen in the interactions whose refusal is evaluated, so it has their floor.
+        """
+        asked = ("refusal_rate" if kpi == PROMPT_MIX else kpi for kpi in kpis)
+        return np.array([self.floor(kpi, floor) for kpi, floor in zip(asked, otherwise.tolist(), strict=True)])
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -55,8 +82,19 @@ def find_mistakes(path: Path) -> tuple[Policy | None, list[Mistake]]:
 
     Raises UserError when the file is no YAML mapping at all.
     """
-    text = _read(path)
-    policy, wrong = _parse(text, path.name)
+    return _looked_through(_read(path), path.name)
+
+
+def whole_policy(text: str, name: str) -> Policy:
+    """A policy that alerts can be built from, too. Raises UserError that names every mistake by its line."""
+    policy, wrong = _looked_through(text, name)
+    if policy is None or wrong:
+        raise UserError("; ".join(f"{name}, line {one.line}: {one.what}" for one in wrong))
+    return policy
+
+
+def _looked_through(text: str, name: str) -> tuple[Policy | None, list[Mistake]]:
+    policy, wrong = _parse(text, name)
     if policy is not None:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         wrong = [Mistake(_line(root, where), f"{'.'.join(where)!r}: {what}") for where, what in mistakes(policy)]
@@ -110,6 +148,7 @@ def _said(key: str, given: str) -> str:
         "begin": "write a time of the day such as 22:00",
         "end": "write a time of the day such as 07:00",
         "runbooks": "write an https address that ends with a slash",
+        "grafana": "write an https address that ends with a slash",
         "slack_channel": "write a channel such as '#ai-safety'",
     }
     if key == "budget":

@@ -1,6 +1,5 @@
 """The producing side of Kafka: replay, simulate, probe and topic administration, through kafka-python."""
 
-import socket
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -8,9 +7,16 @@ from typing import TypeVar
 
 from kafka import KafkaAdminClient, KafkaProducer
 from kafka.admin import NewTopic
-from kafka.errors import KafkaError, TopicAlreadyExistsError
+from kafka.errors import (
+    AuthorizationError,
+    InvalidReplicationFactorError,
+    KafkaError,
+    TopicAlreadyExistsError,
+)
 
+from monitor.broker import Broker, as_broker, kafka_arguments
 from monitor.errors import UserError
+from monitor.greeting import require_listener
 from schemas.topics import OtlpTopic, Topic
 
 T = TypeVar("T")
@@ -49,12 +55,13 @@ class Sender:
 
 
 @contextmanager
-def sender(broker: str, client_id: str) -> Iterator[Sender]:
-    """A sender whose records the broker acknowledges; flushed on a clean exit."""
+def sender(broker: Broker | str, client_id: str) -> Iterator[Sender]:
+    """A sender whose records the broker acknowledges; flushed on a clean exit. A bare address is plaintext."""
+    known = as_broker(broker)
     producer = _client(
-        broker,
+        known,
         lambda: KafkaProducer(
-            bootstrap_servers=broker.split(","),
+            **kafka_arguments(known),
             client_id=client_id,
             bootstrap_timeout_ms=_PATIENCE_MS,
             acks="all",
@@ -71,48 +78,73 @@ def sender(broker: str, client_id: str) -> Iterator[Sender]:
         producer.close(timeout=5)
 
 
-def ensure_topics(broker: str, topics: Iterable[Topic | OtlpTopic], partitions: int) -> list[str]:
-    """Create the topics that do not exist, and return their names. Existing ones are left as they are."""
-    servers = broker.split(",")
-    admin = _client(broker, lambda: KafkaAdminClient(bootstrap_servers=servers, bootstrap_timeout_ms=_PATIENCE_MS))
+def require_broker(broker: Broker | str) -> None:
+    """Return when the broker lets us in. Raises UserError when nobody answers, or it does not."""
+    known = as_broker(broker)
+    _client(known, lambda: _admin(known)).close()
+
+
+def ensure_topics(
+    broker: Broker | str, topics: Iterable[Topic | OtlpTopic], partitions: int, replication: int = 1
+) -> list[str]:
+    """Create the topics that do not exist, and return their names. Existing ones are left as they are.
+
+    Replication -1 is the broker's default. Raises UserError when the broker is away or refuses.
+    """
+    known = as_broker(broker)
+    admin = _client(known, lambda: _admin(known))
     created = []
     try:
         existing = set(admin.list_topics())
         for topic in topics:
             if topic.name in existing:
                 continue
-            new = NewTopic(
-                topic.name,
-                num_partitions=partitions,
-                replication_factor=1,
-                topic_configs={"retention.ms": str(topic.retention_days * _DAY_MS)},
-            )
             try:
-                admin.create_topics([new])
+                admin.create_topics([new_topic(topic, partitions, replication)])
                 created.append(topic.name)
             except TopicAlreadyExistsError:
                 pass  # another worker was faster
+            except KafkaError as error:
+                raise UserError(_not_created(topic.name, replication, known, error)) from error
     finally:
         admin.close()
     return created
 
 
-def _client(broker: str, make: Callable[[], T]) -> T:
-    _require_listener(broker)
+def new_topic(topic: Topic | OtlpTopic, partitions: int, replication: int) -> NewTopic:
+    """What the broker is asked to create."""
+    return NewTopic(
+        topic.name,
+        num_partitions=partitions,
+        replication_factor=replication,
+        topic_configs={"retention.ms": str(topic.retention_days * _DAY_MS)},
+    )
+
+
+def _not_created(name: str, replication: int, broker: Broker, error: KafkaError) -> str:
+    if isinstance(error, InvalidReplicationFactorError):
+        return (
+            f"{broker} cannot hold {replication} replicas of {name}, as it has fewer brokers that run; start them, "
+            "lower VIGIL_REPLICATION, or set it to -1 for the broker's own default"
+        )
+    if isinstance(error, AuthorizationError):
+        return (
+            f"{broker} does not let {broker.user or 'us'} create {name}; grant it, or create the topic and set "
+            "VIGIL_CREATE_TOPICS=false"
+        )
+    return f"{broker} did not create {name} ({type(error).__name__}); create it, or set VIGIL_CREATE_TOPICS=false"
+
+
+def _admin(broker: Broker) -> KafkaAdminClient:
+    return KafkaAdminClient(**kafka_arguments(broker), bootstrap_timeout_ms=_PATIENCE_MS)
+
+
+def _client(broker: Broker, make: Callable[[], T]) -> T:
+    require_listener(broker)
     try:
         return make()
     except (KafkaError, OSError, ValueError) as error:
-        why = type(error).__name__
-        raise UserError(f"what answers at {broker} is no Kafka broker ({why}); is VIGIL_BROKER right?") from error
-
-
-def _require_listener(broker: str) -> None:
-    # kafka-python keeps trying for its whole patience, and leaks the sockets of every try.
-    for server in broker.split(","):
-        host, _, port = server.strip().rpartition(":")
-        try:
-            with socket.create_connection((host.strip("[]"), int(port)), timeout=5.0):
-                return
-        except (OSError, ValueError):
-            continue
-    raise UserError(f"no Kafka broker answers at {broker}; is VIGIL_BROKER right, and is the broker up?")
+        raise UserError(
+            f"what answers at {broker} is no Kafka broker that speaks {broker.protocol} ({type(error).__name__}); are "
+            "VIGIL_BROKER and VIGIL_BROKER_SECURITY right?"
+        ) from error

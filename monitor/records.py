@@ -24,17 +24,16 @@ class Limits:
 
 @dataclass(slots=True)
 class Records:
-    """The records of a batch, column by column."""
+    """The records of a batch, or some of them, column by column."""
 
+    positions: list[int]
+    """In the batch."""
     events: list[Any]
     moments: list[Any]
     """Unix microseconds; None where the fast way was in doubt."""
-    offsets: Sequence[int]
-    logged: Sequence[int]
-    """Kafka's time, in Unix milliseconds."""
 
     def odd(self, oldest: int, newest: int) -> list[int]:
-        """Positions of what has to be looked at alone."""
+        """Places in these columns of what has to be looked at alone."""
         return [
             i
             for i, (event, at) in enumerate(zip(self.events, self.moments, strict=True))
@@ -43,7 +42,7 @@ class Records:
 
     def only(self, keep: Sequence[bool]) -> "Records":
         """Those where `keep` is true."""
-        columns = self.events, self.moments, self.offsets, self.logged
+        columns = self.positions, self.events, self.moments
         return Records(*(list(compress(column, keep)) for column in columns))
 
 

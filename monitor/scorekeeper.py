@@ -1,8 +1,8 @@
 """Runs the scorer beside the ingest: once a second over what closed, into the store and the gauges."""
 
 import logging
+import math
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -15,10 +15,16 @@ from monitor.errors import StoreUnavailableError
 from monitor.findings import Findings
 from monitor.learner import Library
 from monitor.metrics import Cap, Metrics
-from monitor.scoring import Scorer, learner, opinions, owner
+from monitor.open_incidents import OpenIncidents
+from monitor.policy import SHIPPED_POLICY
+from monitor.policy_file import PolicyFile
+from monitor.scoring import Scorer, opinions, owner
 from monitor.settings import Settings
+from monitor.store.answers import read_resolved
 from monitor.store.findings import insert_incidents, insert_scores, read_open_incidents, read_scored_until
 from monitor.store.windows import audit_errors, read_watermarks
+from monitor.succession import Succession
+from monitor.terms import Terms
 from monitor.windows import closed_until
 from schemas.finding import Incident, Score
 from schemas.topics import TELEMETRY_TOPIC
@@ -28,8 +34,6 @@ _ALIVE = timedelta(minutes=1)
 _AUDITED = timedelta(days=1)
 _PATIENCE = 60.0
 """Seconds that scoring waits for baselines when it begins; the rest is learned while it runs."""
-_Labels = tuple[str, str, str]
-"""Feature, or what stands for it; KPI; direction."""
 log = logging.getLogger("vigil.scoring")
 
 
@@ -50,13 +54,15 @@ class Scorekeeper:
         self._client = client
         self._metrics = metrics
         self._clock = clock
-        self._connect = connect
-        self._library: Library | None = None
+        self._library = Library(connect)
+        self._policy = PolicyFile(settings.policy or SHIPPED_POLICY, metrics, clock)
+        self._next: Succession | None = None
         self._feature = Cap(settings.features)
-        self._open: defaultdict[_Labels, set[str]] = defaultdict(set)
+        self._open = OpenIncidents(metrics.incident_open, self._feature)
         self._owned: frozenset[int] = frozenset()
         self._topics: dict[str, int] = {}
         self._scorer: Scorer | None = None
+        self._score_by(self._policy.terms)
         self._unsent = Findings()
         self._stop = threading.Event()
 
@@ -68,13 +74,21 @@ class Scorekeeper:
         mine = frozenset(owned)
         if (mine, partitions) == (self._owned, self._topics):
             return
-        self._owned, self._topics, self._scorer = mine, dict(partitions), None
         if not mine:
             self._clear()
+            self._metrics.scored_until.set(math.nan)  # it has nothing to score, so nothing can be stale
+        elif not self._owned:
+            self._metrics.scored_until.set(0.0)  # from now on something can
+        self._owned, self._topics, self._scorer = mine, dict(partitions), None
+
+    def look_at_policy(self) -> None:
+        """Read the policy anew if it has changed; the next tick follows it. Blocking."""
+        self._policy.look()
 
     def tick(self) -> None:
         """Score what closed since the last time. Blocking; raises StoreUnavailableError, and may then be repeated."""
         if not self._owned:
+            self._follow_policy()
             return
         try:
             self._advance()
@@ -84,6 +98,8 @@ class Scorekeeper:
             raise StoreUnavailableError("the store does not answer the scorer") from error
 
     def _advance(self) -> None:
+        self._listen()  # before anything that may wait: a page that somebody resolved ends while windows stand still
+        self._follow_policy()
         now = self._clock()
         marks = read_watermarks(self._client, list(self._topics), now - _ALIVE)
         if len(marks) < sum(self._topics.values()):
@@ -91,7 +107,8 @@ class Scorekeeper:
         end = closed_until(marks.values())
         history = self._settings.history_hours * 3600
         if self._scorer is None or end - self._scorer.until > history:
-            self._scorer = self._take_up(end, history)
+            scored = read_scored_until(self._client)  # where somebody stopped
+            self._scorer = self._take_up(min(scored, end) if scored > end - history else end)
         scorer = self._scorer
         while True:
             self._tell(scorer)
@@ -100,23 +117,21 @@ class Scorekeeper:
             self._go_on()
             self._unsent.add(scorer.advance(self._client, end))
 
-    def _take_up(self, end: int, history: int) -> Scorer:
-        """A scorer that goes on where somebody stopped, or else begins at `end`, knowing the stored past.
+    def _take_up(self, until: int) -> Scorer:
+        """A scorer that goes on there, Unix seconds, knowing the stored past.
 
         Incidents that began or ended while nobody watched are told then.
         """
-        scored, settings = read_scored_until(self._client), self._settings
-        until = min(scored, end) if scored > end - history else end
-        by = learner(settings.budget_windows)
-        if self._library is None:
-            self._library = Library(by, self._connect)
-        others = opinions(settings.opinions, by.budget)
-        scorer = Scorer(by, self._library, until, settings.scored_features, self._owns, others)
+        settings = self._settings
+        others = opinions(settings.opinions, max(self._terms.budgets))
+        scorer = Scorer(self._terms, self._library, until, settings.scored_features, self._owns, others)
         began = monotonic()
         self._unsent = scorer.take_up(self._client, read_open_incidents(self._client), _PATIENCE)
+        still_open = scorer.incidents.open.values()
+        self._listen(still_open)
         self._clear()  # only now: a page must not end because the store is slow to answer
-        for incident in scorer.incidents.open.values():
-            self._gauge(incident)
+        for incident in still_open:
+            self._open.tell(incident)
         known, seconds = len(scorer.calendar.learned), monotonic() - began
         log.info("scoring %d features, %d with a baseline, after %.1f s", len(scorer.series.features), known, seconds)
         return scorer
@@ -124,8 +139,33 @@ class Scorekeeper:
     def stop(self) -> None:
         """Make a tick that runs in another thread end soon; what it catches up with can take minutes. For good."""
         self._stop.set()
-        if self._library is not None:
-            self._library.close()
+        self._library.close()
+
+    def _follow_policy(self) -> None:
+        """Score by the newest policy, as soon as as much is known by it as by the one before and all that one has found
+        is stored.
+        """
+        coming, scorer = self._policy.terms, self._scorer
+        if self._next is not None and self._next.by != coming:
+            self._library.forget(self._next.by)
+            self._next = None
+        if coming == self._terms:
+            return
+        if scorer is not None:
+            self._next = self._next or Succession(self._library, coming, scorer.baselines())
+            if self._unsent != Findings() or not self._next.ready(self._client):
+                return
+        log.info("scoring by policy %s from here on", coming.policy)
+        self._library.forget(self._terms)
+        self._score_by(coming)
+        if scorer is not None:
+            self._scorer = self._take_up(scorer.until)
+
+    def _score_by(self, terms: Terms) -> None:
+        """Score by these terms; what was scored by others is taken up anew."""
+        self._terms, self._scorer, self._next = terms, None, None
+        self._metrics.policy_info.clear()
+        self._metrics.policy_info.labels(terms.policy).set(1)
 
     def _go_on(self) -> None:
         if self._stop.is_set():
@@ -146,9 +186,10 @@ class Scorekeeper:
         found = self._unsent
         insert_incidents(self._client, found.incidents)
         insert_scores(self._client, found.scores)
+        self._listen(found.incidents)  # a restart may find again what people have resolved
         self._unsent = Findings()
         for incident in found.incidents:
-            self._gauge(incident)
+            self._open.tell(incident)
         m = self._metrics
         first = [score for score in found.scores if score.detector == scorer.by.detector]
         for labels, shown in _shown(first, self._feature).items():  # a second opinion is for the store
@@ -158,18 +199,17 @@ class Scorekeeper:
         m.features_not_scored.set(scorer.not_scored)
         m.scored_until.set(scorer.until)
 
+    def _listen(self, more: Iterable[Incident] = ()) -> None:
+        """Which of the open incidents, and of these, people have resolved."""
+        ids = {*self._open.ids, *(incident.incident_id for incident in more)}
+        self._open.hush(read_resolved(self._client, ids))
+
     def _clear(self) -> None:
         """Forget what the gauges say: a series that went to another worker must not go on paging from here."""
         m = self._metrics
-        for gauge in (m.incident_open, m.anomaly_score, m.anomaly_threshold, m.coverage):
+        for gauge in (m.anomaly_score, m.anomaly_threshold, m.coverage):
             gauge.clear()
         self._open.clear()
-
-    def _gauge(self, incident: Incident) -> None:
-        labels = (self._feature(incident.feature), incident.kpi, incident.direction)
-        still = self._open[labels]  # several, where features beyond the cap share a label
-        (still.discard if incident.state == "resolved" else still.add)(incident.incident_id)
-        self._metrics.incident_open.labels(*labels).set(1 if still else 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,11 +22,11 @@ from monitor.columns import SCORED, Expected, Layout, MaskCounts, Series, tables
 from monitor.errors import UserError
 from monitor.findings import Findings, scores_of
 from monitor.history import expected_when_judged, read_columns
-from monitor.incidents import Incidents, Versions
+from monitor.incidents import Incidents
 from monitor.learner import Asked, Baselines, Library
-from monitor.store.baselines import Learner
-from monitor.store.changes import read_new_baselines
+from monitor.store.changes import HEARD_WITHIN, read_new_baselines
 from monitor.store.windows import read_lively, read_mask_counts
+from monitor.terms import Terms
 from monitor.windows import WINDOW_SECONDS, window_start
 from schemas.finding import Incident
 
@@ -37,20 +37,13 @@ _CELLS = 1_000_000
 """Windows times series that are laid out at once; bounds memory where there are many features."""
 _AT_ONCE = 16
 """Features whose last days are read together."""
-_HEARD_WITHIN = 60
-"""Seconds after a change at which it takes effect here; by then its record has come."""
-
-
-def learner(budget_windows: int) -> Learner:
-    """Who learns for this budget: baselines hold a threshold, so those of another budget are others.
-
-    A series gets a share of it, so that a feature, over all its KPIs, keeps it.
-    """
-    return Learner(StateSpaceDetector.name, f"builtin-2-{budget_windows}", float(budget_windows * len(SCORED)))
 
 
 def opinions(paths: str, budget: float) -> list[Opinion]:
-    """River's detectors by their paths, with commas between. Raises UserError for one that cannot be used."""
+    """River's detectors by their paths, with commas between; `budget` is in windows per false opinion of one.
+
+    Raises UserError for one that cannot be used.
+    """
     try:
         return [opinion(path.strip(), len(SCORED), budget) for path in paths.split(",") if path.strip()]
     except ValueError as error:
@@ -64,7 +57,7 @@ class Scorer:
     It scores at most `limit` of them; `not_scored` says how many more there were in the last windows.
     """
 
-    by: Learner
+    by: Terms
     library: Library
     until: int
     limit: int
@@ -83,7 +76,7 @@ class Scorer:
     def __post_init__(self) -> None:
         self.admission = Admission(self.limit)
         self.bank = Bank(StateSpaceDetector(seconds=WINDOW_SECONDS), self.others)
-        self.incidents = Incidents(Versions(self.by.detector, self.by.policy))
+        self.incidents = Incidents(self.by)
 
     def take_up(self, client: Client, still_open: Sequence[Incident], patience: float) -> Findings:
         """Begin with the features of the last week, as if it had scored them all the time. Blocking.
@@ -120,8 +113,12 @@ class Scorer:
             self._step(counted, found)
         self.until, self._unsaid = stop, Findings()
         for feature, at in self.calendar.reached(stop).items():
-            self.library.order(feature, Asked(at, self.calendar.first[feature]))
+            self.library.order(self.by, feature, Asked(at, self.calendar.first[feature]))
         return found
+
+    def baselines(self) -> dict[str, Asked]:
+        """By which each feature is scored."""
+        return {name: Asked(at, self.calendar.first[name]) for name, at in self.calendar.learned.items()}
 
     def _grow(self) -> None:
         self.bank.grow(len(self.series))
@@ -132,7 +129,7 @@ class Scorer:
         """Forget what was normal before a change that says so. Returns when those before `end` take effect."""
         coming = []
         for feature, at in read_new_baselines(client, self.until - HISTORY, end):
-            effect = window_start(at + _HEARD_WITHIN)
+            effect = window_start(at + HEARD_WITHIN)
             if effect > self.until:
                 coming.append(effect)
                 continue
@@ -146,7 +143,7 @@ class Scorer:
     def _adopt(self, client: Client, wanted: dict[str, int], patience: float) -> None:
         """Score these features by the baselines learned at these moments, where those are known."""
         asked = {name: Asked(at, self.calendar.first[name]) for name, at in wanted.items()}
-        known = self.library.get(client, asked, patience) if asked else {}
+        known = self.library.get(client, self.by, asked, patience) if asked else {}
         names = sorted(known)
         for begin in range(0, len(names), _AT_ONCE):
             self._live_through(client, {name: known[name] for name in names[begin : begin + _AT_ONCE]}, asked)
@@ -158,7 +155,8 @@ class Scorer:
     def _live_through(self, client: Client, known: dict[str, Baselines], asked: dict[str, Asked]) -> None:
         """Take features to where their windows have brought them, from REPLAYED before they learned on."""
         starts = {name: max(asked[name].at - REPLAYED, asked[name].first) for name in known}
-        for name, columns in read_columns(client, sorted(known), min(starts.values()), self.until, self.calendar.first):
+        begin, first = min(starts.values()), self.calendar.first
+        for name, columns in read_columns(client, sorted(known), begin, self.until, first, self.by.floor):
             mine = columns.between(starts[name], self.until)
             for place, (row, kpi) in enumerate(zip(self.series.rows(name), SCORED, strict=True)):
                 self.bank.adopt(row, known[name][kpi], mine.rows(place))
@@ -190,7 +188,7 @@ class Scorer:
         """The windows, a part of them at a time."""
         strata = 1 + max(map(len, self._strata.values()), default=0)
         step = max(_CELLS // max(len(self.series) * strata, 1), 1) * WINDOW_SECONDS
-        layout = Layout(self.series, self.calendar.first, self._strata)
+        layout = Layout(self.series, self.calendar.first, self._strata, self.by.floor)
         for first in range(start, stop, step):
             last = min(first + step, stop)
             part = counts.only((counts.window_start >= first) & (counts.window_start < last))

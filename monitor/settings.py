@@ -3,11 +3,12 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NamedTuple
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from monitor.addresses import broker_fault, store_fault
 from monitor.errors import UserError
 
 PREFIX = "VIGIL_"
@@ -15,20 +16,51 @@ Port = Annotated[int, Field(ge=0, le=65_535)]
 Seconds = Annotated[float, Field(gt=0.0)]
 
 
+class StoreLogin(NamedTuple):
+    """How a ClickHouse server lets us in: what `connect`, `open_reader` and `open_writer` take after the DSN."""
+
+    password: str
+    ca_file: Path | None
+    cleartext: bool
+    """Whether the password may travel unencrypted."""
+
+
 class Settings(BaseSettings):
     """How one process runs. The defaults are for one machine."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, extra="forbid", hide_input_in_errors=True)
 
     broker: str = Field("127.0.0.1:9092", description="Kafka bootstrap servers, comma-separated.")
+    broker_security: Literal["plaintext", "ssl", "sasl_plaintext", "sasl_ssl"] = Field(
+        "plaintext", description="How the broker's listener is secured; host names are always checked."
+    )
+    broker_ca_file: Path | None = Field(
+        None, description="PEM file of the authorities that sign brokers' certificates; the system's without it."
+    )
+    broker_cert_file: Path | None = Field(None, description="PEM file of our own certificate, for mutual TLS.")
+    broker_key_file: Path | None = Field(None, description="PEM file of its key, not encrypted.")
+    broker_sasl: Literal["scram-sha-512", "scram-sha-256", "plain"] = Field(
+        "scram-sha-512", description="SASL mechanism, where `VIGIL_BROKER_SECURITY` begins with sasl."
+    )
+    broker_user: str | None = Field(None, description="SASL user.")
+    broker_password_file: Path | None = Field(None, description="File with the SASL user's password.")
     store: str = Field(
         "chdb:///var/lib/vigil",
         description="ClickHouse: `chdb:///path` embedded, `http(s)://user@host:8123/database` a server.",
     )
     store_password_file: Path | None = Field(None, description="File with the ClickHouse user's password.")
+    store_ca_file: Path | None = Field(
+        None, description="PEM file of the authorities that sign ClickHouse's certificate; the system's without it."
+    )
+    cleartext_passwords: bool = Field(
+        False, description="Whether passwords may leave this machine unencrypted: `sasl_plaintext`, `http://`."
+    )
     group: str = Field("vigil", description="Kafka consumer group.")
     partitions: Annotated[int, Field(ge=1, le=1024)] = Field(
         4, description="Partitions of a topic that Vigil creates. Existing topics keep theirs."
+    )
+    replication: Annotated[int, Field(ge=-1, le=32)] = Field(
+        1, description="Replicas of a topic that Vigil creates; -1 takes the broker's `default.replication.factor`."
     )
     create_topics: bool = Field(True, description="Create missing topics at the start of a worker.")
 
@@ -70,8 +102,8 @@ class Settings(BaseSettings):
     scored_features: Annotated[int, Field(ge=10, le=100_000)] = Field(
         1000, description="Features one worker scores; the rest is counted in `vigil_features_not_scored`."
     )
-    budget_windows: Annotated[int, Field(ge=100)] = Field(
-        60_480, description="Windows per false page and series: 60480 is one a week."
+    policy: Path | None = Field(
+        None, description="Policy by which is scored, read again when it changes; the shipped one without it."
     )
     history_hours: Annotated[int, Field(ge=1, le=24 * 35)] = Field(
         24, description="Hours after which a window that nobody scored, as all workers were away, is left unscored."
@@ -80,6 +112,44 @@ class Settings(BaseSettings):
         "river.drift.PageHinkley,river.drift.ADWIN",
         description="River's detectors whose opinion is stored beside each score, and never pages; comma between.",
     )
+    prometheus: str | None = Field(None, description="Address of the Prometheus that `vigil probe` asks.")
+    pagerduty_key_file: Path | None = Field(
+        None, description="File with a PagerDuty routing key: each change becomes a change event. None: no events."
+    )
+    pagerduty_url: str = Field(
+        "https://events.pagerduty.com", description="Where PagerDuty's Events API v2 is, without a path."
+    )
+    pagerduty_link: str | None = Field(
+        None, description="Address that each change event links to, such as a dashboard."
+    )
+    reviewer: Annotated[str, Field(pattern=r"^[0-9a-f]{32,64}$")] | None = Field(
+        None, description="Who you are in `vigil incidents`: a pseudonym, 32 to 64 hexadecimal digits."
+    )
+
+    @field_validator("broker")
+    @classmethod
+    def _broker_is_an_address(cls, value: str) -> str:
+        if fault := broker_fault(value):
+            raise ValueError(fault)
+        return value
+
+    @field_validator("store")
+    @classmethod
+    def _store_is_an_address(cls, value: str) -> str:
+        if fault := store_fault(value):
+            raise ValueError(fault)
+        return value
+
+    @field_validator("replication")
+    @classmethod
+    def _replicas_are_some(cls, value: int) -> int:
+        if value == 0:
+            raise ValueError("VIGIL_REPLICATION is 0: a topic has one replica at least; -1 takes the broker's default")
+        return value
+
+    def store_login(self) -> StoreLogin:
+        """How the ClickHouse server lets us in. Raises UserError when the password's file cannot be read."""
+        return StoreLogin(self.password(), self.store_ca_file, self.cleartext_passwords)
 
     def otlp_key(self) -> bytes | None:
         """The key of `request_ref`, or None. Raises UserError when the file cannot be read or is too short."""
@@ -91,6 +161,18 @@ class Settings(BaseSettings):
             raise UserError(f"cannot read VIGIL_OTLP_KEY_FILE {self.otlp_key_file}") from error
         if len(key) < 16:
             raise UserError("VIGIL_OTLP_KEY_FILE holds fewer than 16 bytes; write a longer random key into it")
+        return key
+
+    def pagerduty_key(self) -> str | None:
+        """The routing key of change events, or None. Raises UserError when the file holds none."""
+        if self.pagerduty_key_file is None:
+            return None
+        try:
+            key = self.pagerduty_key_file.read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UserError(f"cannot read VIGIL_PAGERDUTY_KEY_FILE {self.pagerduty_key_file}") from error
+        if len(key) != 32:
+            raise UserError(f"VIGIL_PAGERDUTY_KEY_FILE holds {len(key)} characters; a routing key of PagerDuty has 32")
         return key
 
     def password(self) -> str:
@@ -108,8 +190,8 @@ def environment() -> Mapping[str, str]:
     return os.environ
 
 
-def load(environment: Mapping[str, str] | None = None) -> Settings:
-    """The settings from the environment.
+def load(environment: Mapping[str, str] | None = None, broker: str | None = None) -> Settings:
+    """The settings from the environment; a broker that is given wins over VIGIL_BROKER.
 
     Raises UserError for a value that does not fit, and for a name that does not exist.
     """
@@ -120,8 +202,11 @@ def load(environment: Mapping[str, str] | None = None) -> Settings:
         raise UserError(f"there is no setting {unknown[0]}; `vigil settings` lists all of them")
     try:
         values = {name.removeprefix(PREFIX).lower(): value for name, value in ours.items()}
+        values |= {} if broker is None else {"broker": broker}
         return Settings(**values)  # type: ignore[arg-type]  # pydantic parses the strings
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
+        if first["type"] == "value_error":  # a sentence of ours
+            raise UserError(str(first["ctx"]["error"])) from error
         name = PREFIX + str(first["loc"][0]).upper()
         raise UserError(f"{name}: {first['msg'].lower()}; `vigil settings` says what it takes") from error

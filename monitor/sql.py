@@ -122,12 +122,8 @@ def sql_command(  # noqa: PLR0913  # one argument per option
 def _answer(text: str, given: Mapping[str, str], out_format: str, may_write: bool, dsn: str | None) -> str:
     settings = load_settings()
     dsn = dsn or settings.store
-    file = settings.store_password_file
-    try:
-        password = file.read_text("utf-8").strip() if file else ""
-    except OSError as error:
-        raise UserError(f"cannot read {file} ({error.strerror}); is VIGIL_STORE_PASSWORD_FILE right?") from error
-    client = open_writer(dsn, password) if may_write else open_reader(dsn, password)
+    login = settings.store_login()
+    client = open_writer(dsn, *login) if may_write else open_reader(dsn, *login)
     try:
         if may_write:
             return write(client, text, given)

@@ -27,6 +27,8 @@ class Tally:
     """Recent events by (feature, mask)."""
     heartbeats: list[Heartbeat] = field(default_factory=list)
     """Recent ones."""
+    probes: dict[str, float] = field(default_factory=dict)
+    """Event time of the newest recent synthetic interaction, Unix seconds, by feature."""
     content: Counter[str] = field(default_factory=Counter)
     """OTLP attributes with content, dropped unread, by name."""
     not_counted: Counter[str] = field(default_factory=Counter)

@@ -12,6 +12,7 @@ import asyncio
 from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, Protocol, cast
 
 import faust
@@ -87,11 +88,10 @@ class _BatchThread(AIOKafkaConsumerThread):
         timeout: float | None = None,  # noqa: ASYNC109  # Faust's signature
         max_records: int | None = None,
     ) -> Mapping[TP, list[Any]]:
-        records = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
+        fetched = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
         size = _ours(self.transport).batch_records
-        return {
-            tp: [self._pack(tp, run[i : i + size]) for i in range(0, len(run), size)] for tp, run in records.items()
-        }
+        whole = {tp: list(chain.from_iterable(runs)) for tp, runs in fetched.items()}  # see lean_records
+        return {tp: [self._pack(tp, run[i : i + size]) for i in range(0, len(run), size)] for tp, run in whole.items()}
 
     def _pack(self, tp: TopicPartition, run: list[Any]) -> _Packed:
         first, last = run[0].offset, run[-1].offset
@@ -218,7 +218,7 @@ class BatchTransport(Transport):
 
     Consumer = BatchConsumer
 
-    def __init__(self, app: faust.App, owner: OffsetOwner, batch_records: int = 500) -> None:
+    def __init__(self, app: faust.App, owner: OffsetOwner, batch_records: int = 4000) -> None:
         super().__init__(app.conf.broker_consumer, app)
         lean_records.use()
         self.owner = owner

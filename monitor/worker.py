@@ -19,6 +19,9 @@ from faust.transport.drivers.aiokafka import Producer
 from faust.types import TP
 
 from detectors.warmup import warm_up
+from monitor import intake
+from monitor.broker import broker_of
+from monitor.change_events import Telling, change_url, poster, tell_for_ever
 from monitor.clock import monotonic, now
 from monitor.counting import Counting
 from monitor.errors import StandstillError, StoreUnavailableError, UserError
@@ -27,7 +30,9 @@ from monitor.ingest import Ingest
 from monitor.kinds import COUNTED
 from monitor.letters import Letterbox
 from monitor.metrics import Metrics
-from monitor.producing import ensure_topics
+from monitor.policy import SHIPPED_POLICY
+from monitor.policy_file import terms_at
+from monitor.producing import ensure_topics, require_broker
 from monitor.scorekeeper import Scorekeeper
 from monitor.scoring import opinions
 from monitor.settings import Settings
@@ -44,7 +49,7 @@ from schemas.topics import CHANGES_TOPIC, OTLP_TOPIC, REVIEWS_TOPIC, TELEMETRY_T
 log = logging.getLogger("vigil.worker")
 _READ = (TELEMETRY_TOPIC, CHANGES_TOPIC, REVIEWS_TOPIC)
 _SCORE_EVERY = 1.0
-_AUDIT_EVERY = 30
+_AUDIT_EVERY, _POLICY_EVERY = 30, 10
 _STORE_PATIENCE = 20.0
 """Seconds a worker waits for a `vigil sql` that has the embedded store open, or for its predecessor to end."""
 _UNHEALTHY_AFTER = 20.0
@@ -77,6 +82,8 @@ class Worker:
             self.app.agent(channel, name=topic.name)(self._read)
         for task in (self._flush, self._score, self._serve):
             self.app.task(task)
+        if key := settings.pagerduty_key():
+            self.app.task(partial(self._tell_changes, connect(), key))
 
     async def _read(self, stream: Any) -> None:
         async for event in stream.noack().events():
@@ -126,12 +133,21 @@ class Worker:
                 continue  # not in the group yet
             try:
                 self.scorekeeper.own(mine, partitions)
+                if ticks % _POLICY_EVERY == 0:
+                    await asyncio.to_thread(self.scorekeeper.look_at_policy)
                 await asyncio.to_thread(self.scorekeeper.tick)
                 if ticks % _AUDIT_EVERY == 0:
                     await asyncio.to_thread(self.scorekeeper.audit)
             except StoreUnavailableError as error:
                 log.warning("scoring waits: %s", error)  # vigil_scored_until stands still, and that pages
             ticks += 1
+
+    async def _tell_changes(self, client: Client, key: str) -> None:
+        post = poster(key, change_url(self.settings), self.settings.pagerduty_link)
+        await or_die(tell_for_ever(Telling(client, post, self.metrics), self._owned_changes))
+
+    def _owned_changes(self) -> list[int]:
+        return [tp.partition for tp in self.ingest.partitions if tp.topic == CHANGES_TOPIC.name]
 
     def _problem(self) -> str | None:
         """What /healthz says; None while all is well."""
@@ -196,16 +212,23 @@ async def or_die(work: Awaitable[T]) -> T:
 
 def run(settings: Settings) -> None:
     """Run a worker until a signal ends it. Raises UserError when something must be put right first."""
-    opinions(settings.opinions, 1.0)  # a mistake is told now and not when the first window is scored
+    terms_at(settings.policy or SHIPPED_POLICY)  # a mistake is told now and not when the first window is scored
+    opinions(settings.opinions, 1.0)  # as above
+    settings.pagerduty_key(), change_url(settings)  # as above
+    broker, login = broker_of(settings), settings.store_login()
     if settings.create_topics:
-        ensure_topics(settings.broker, (*TOPICS, OTLP_TOPIC) if settings.otlp else TOPICS, settings.partitions)
-    password = settings.password()
+        ensure_topics(
+            broker, (*TOPICS, OTLP_TOPIC) if settings.otlp else TOPICS, settings.partitions, settings.replication
+        )
+    else:
+        require_broker(broker)  # Faust would try for ever, without saying what is wrong
     with ExitStack() as stack:
         embedded = is_embedded(settings.store)
         hold = stack.enter_context(Hold(embedded_path(settings.store), _STORE_PATIENCE)) if embedded else None
-        store = partial(connect, settings.store, password)
+        store = partial(connect, settings.store, *login)
         migrate(store())
         warm_up()
+        intake.warm_up()
         worker = Worker(settings, store, hold)
         gc.collect()
         gc.freeze()  # what lives as long as the process need not be looked at again

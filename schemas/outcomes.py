@@ -105,9 +105,10 @@ _GROUNDING_BITS: dict[tuple[bool, bool | None], int] = {
 }
 """By (required, grounded)."""
 _REDACTED = frozenset({"applied", "clean"})
-# Of one guardrail, beside its bits: it kept the answer back, or it let a violation through. Never stored.
-_WITHHELD, _LET_THROUGH = 1 << 64, 1 << 65
-_STORED = _WITHHELD - 1
+WITHHELD: Final = 1 << 61
+LET_THROUGH: Final = 1 << 62
+"""Of guardrails, beside their bits: one kept the answer back, one let a violation through. Never stored."""
+_STORED = WITHHELD - 1
 
 
 def interaction_mask(event: Interaction) -> int:
@@ -154,15 +155,15 @@ def evaluation_mask(event: Evaluation) -> int:
 
 
 def _guardrails_mask(guardrails: tuple[Guardrail, ...]) -> int:
-    mask: int = Bit.GUARDRAIL_LISTED
+    mask: int = 0
     for guardrail in guardrails:
         facts = _facts(guardrail)
         bits = _GUARDRAIL_BITS.get(facts)
         if bits is None:
-            bits = _GUARDRAIL_BITS[facts] = _guardrail_bits(*facts)
+            bits = _GUARDRAIL_BITS[facts] = guardrail_bits(*facts)
         mask |= bits
     # What one guardrail let pass, another may have withheld.
-    return mask & _STORED | _HARM_DELIVERED if mask & _LET_THROUGH and not mask & _WITHHELD else mask & _STORED
+    return mask & _STORED | _HARM_DELIVERED if mask & LET_THROUGH and not mask & WITHHELD else mask & _STORED
 
 
 _facts = attrgetter("stage", "category", "verdict", "action", "outcome")
@@ -170,14 +171,16 @@ _GUARDRAIL_BITS: dict[tuple[str, ...], int] = {}
 """By facts; closed vocabularies bound it."""
 
 
-def _guardrail_bits(stage: str, category: str, verdict: str | None, action: str, outcome: str) -> int:
-    mask = _evaluated_bits(stage, category, verdict) if outcome == "evaluated" else _FAILURE_BITS.get(outcome, 0)
+def guardrail_bits(stage: str, category: str, verdict: str | None, action: str, outcome: str) -> int:
+    """What one guardrail adds to a mask, with WITHHELD and LET_THROUGH, which are settled over all of them."""
+    mask = Bit.GUARDRAIL_LISTED
+    mask |= _evaluated_bits(stage, category, verdict) if outcome == "evaluated" else _FAILURE_BITS.get(outcome, 0)
     if action == "block":
         mask |= Bit.BLOCKED  # whatever its outcome: one that erred may fail closed
         if stage in ("input", "output"):
-            mask |= _WITHHELD
+            mask |= WITHHELD
     if stage == "output" and outcome == "evaluated" and verdict in _VIOLATION and action not in _STOPPED:
-        mask |= _LET_THROUGH
+        mask |= LET_THROUGH
     return mask
 
 

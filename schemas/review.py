@@ -7,7 +7,11 @@ from schemas.vocabulary import Category, ReviewSource, ReviewVerdict, Signal
 
 
 class Review(Contract):
-    """One person's judgement of one interaction or one incident."""
+    """One person's judgement of one interaction or one incident, or a step that somebody took about an incident.
+
+    Of an incident, source `incident_verdict` says actionable, noise, expected or unsure; `incident_response` says
+    acknowledged, mitigated or resolved. The newest of each by `ts` holds.
+    """
 
     kind: Literal["review"] = "review"
     schema_version: Literal[1] = 1

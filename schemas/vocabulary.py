@@ -32,8 +32,15 @@ Signal = Literal[
     "injection_success", "jailbreak_success", "ungrounded", "refusal_quality",
 ]  # fmt: skip
 ChangeKind = Literal["model", "prompt", "policy", "guardrail", "flag", "corpus", "tool"]
-ReviewSource = Literal["human_label", "appeal", "user_report", "incident_verdict"]
-ReviewVerdict = Literal["confirmed", "overturned", "unsure", "actionable", "noise"]
+ReviewSource = Literal["human_label", "appeal", "user_report", "incident_verdict", "incident_response"]
+ReviewVerdict = Literal[
+    "confirmed", "overturned", "unsure", "actionable", "noise", "expected",
+    "acknowledged", "mitigated", "resolved",
+]  # fmt: skip
+IncidentVerdict = Literal["actionable", "noise", "expected", "unsure"]
+"""What people judge an incident to be: a true positive, a false positive, real but meant, or not known."""
+IncidentStep = Literal["acknowledged", "mitigated", "resolved"]
+"""What people do about an incident, in the order in which they usually do it."""
 RejectReason = Literal[
     "empty", "too_large", "too_deep", "not_utf8", "not_json", "not_object", "unknown_kind",
     "missing_field", "unknown_field", "content_field", "wrong_type", "out_of_range",

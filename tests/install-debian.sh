@@ -1,6 +1,7 @@
 #!/bin/sh
 # What `make test-all` needs beyond Python, from Debian's packages: Prometheus, Alertmanager, promtool and amtool;
-# Java, which runs Apache Kafka, and Maven, which fetches it. A java or mvn of another origin does as well.
+# Java, which runs Apache Kafka, Maven, which fetches it, and openssl, which makes certificates. A java, mvn or
+# openssl of another origin does as well.
 set -eu
 packages="prometheus prometheus-alertmanager"
 missing=""
@@ -9,6 +10,7 @@ for package in $packages; do
 done
 command -v java >/dev/null || missing="$missing default-jre-headless"
 command -v mvn >/dev/null || missing="$missing maven"
+command -v openssl >/dev/null || missing="$missing openssl"
 [ -z "$missing" ] && exit 0
 [ "$(id -u)" = 0 ] || { echo "run as root: apt-get install --no-install-recommends$missing"; exit 1; }
 apt-get update -qq

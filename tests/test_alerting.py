@@ -5,6 +5,7 @@ import http.client
 import json
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ from monitor.alerting import (
     LOCAL_ROUTING_KEY,
     SHIPPED,
     Alerting,
+    Intervals,
     alertmanager_config,
     prometheus_config,
     replaced,
@@ -119,10 +121,20 @@ def test_pages_come_with_what_is_needed_and_only_when_telemetry_is_whole(tmp_pat
     assert trigger.dedup_key == resolve.dedup_key
     assert (trigger.severity, trigger.kpi) == ("critical", "refusal_rate")
     assert trigger.summary == "An AI feature refuses far more requests than its baseline explains: chat"
-    assert trigger.links == ("https://runbooks.example.com/vigil/VigilRefusalSpike.md",)
+    runbook = "https://runbooks.example.com/vigil/VigilRefusalSpike.md"
+    assert trigger.links == (runbook, f"{runbook}#diagnosis")
     assert trigger.details["alert"] == "VigilRefusalSpike"
     assert trigger.details["firing"].strip() == "Incident open on refusal_rate of feature chat."
-    assert trigger.details["query"] == "vigil sql --query-name which_slices --param feature=chat"
+    since = datetime.fromisoformat(trigger.details["since"])
+    assert timedelta() <= trigger.received_at - since < timedelta(minutes=1)
+    assert trigger.details["query"].split(" --param ") == [
+        "vigil sql --query-name which_slices",
+        "feature=chat",
+        "kpi=refusal_rate",
+        f"from={since - timedelta(minutes=15):%FT%TZ}",
+        f"to={since + timedelta(hours=1):%FT%TZ}",
+        "baseline_minutes=60",
+    ]
 
     blind = [(page.action, page.kpi) for page in told if page.component == "blind"]
     assert blind.index(("trigger", "telemetry_completeness")) < blind.index(("trigger", "refusal_rate"))
@@ -164,8 +176,9 @@ def test_routes_mute_one_kpi_for_its_own_gap_and_map_severities(tmp_path: Path) 
                 alert("VigilRefusalSpike", "half", "refusal_rate"),
                 alert("Unplanned", "half", "", severity="urgent"),
                 alert("Later", "half", "", severity="warning"),
+                {"alertname": "VigilScorerStale", "severity": "error"},
             )
-            await until(lambda: len(receiver.pages) == 4)
+            await until(lambda: len(receiver.pages) == 5)
             await until(lambda: alert_states(alerting).get("VigilViolationRateHigh half") == "suppressed")
         finally:
             await asyncio.to_thread(alerting.stop)
@@ -178,7 +191,10 @@ def test_routes_mute_one_kpi_for_its_own_gap_and_map_severities(tmp_path: Path) 
         ("whole", "policy_violation_rate", "critical"),
         ("half", "refusal_rate", "critical"),
         ("half", "", "error"),
+        ("", "", "error"),
     }
+    (health,) = [page for page in receiver.pages if not page.component]
+    assert health.summary == "s"  # nothing hangs where a feature would stand
 
 
 def test_only_addresses_intervals_and_the_key_file_differ_from_what_is_shipped(tmp_path: Path) -> None:
@@ -198,6 +214,22 @@ def test_only_addresses_intervals_and_the_key_file_differ_from_what_is_shipped(t
     expected["route"] |= {"group_wait": "0s", "group_interval": "1s"}
     assert routes == expected
     assert len(LOCAL_ROUTING_KEY) == 32
+
+
+def test_without_intervals_those_of_the_shipped_files_stay(tmp_path: Path) -> None:
+    ours = yaml.safe_load(prometheus_config(["127.0.0.1:1"], "127.0.0.1:3", None))
+    assert ours["global"] == yaml.safe_load((SHIPPED / "prometheus" / "prometheus.yaml").read_text())["global"]
+    routes = yaml.safe_load(alertmanager_config("http://127.0.0.1:4/v2/enqueue", tmp_path / "key", None))
+    shipped = yaml.safe_load((SHIPPED / "alertmanager" / "alertmanager.yaml").read_text())
+    assert routes["route"] == shipped["route"]
+
+
+def test_intervals_are_taken_as_they_are_given(tmp_path: Path) -> None:
+    chosen = Intervals("5s", "6s", "7s", "8s")
+    ours = yaml.safe_load(prometheus_config(["127.0.0.1:1"], "127.0.0.1:3", chosen))
+    assert ours["global"] == {"scrape_interval": "5s", "evaluation_interval": "6s"}
+    routes = yaml.safe_load(alertmanager_config("http://127.0.0.1:4/v2/enqueue", tmp_path / "key", chosen))
+    assert (routes["route"]["group_wait"], routes["route"]["group_interval"]) == ("7s", "8s")
 
 
 def test_a_shipped_file_that_no_longer_fits_is_said_so() -> None:

@@ -144,3 +144,11 @@ def test_what_is_older_than_a_day_counts_in_its_windows_and_not_as_happening_now
     assert [one.event_id for one in tally.heartbeats] == ["event-0010"]
     assert sum(n for n, _ in held.pending.cells.values()) == 2
     assert held.pending.events == 4
+
+
+def test_the_newest_probe_is_told_by_feature_and_an_old_one_is_not() -> None:
+    old, earlier, later = NOW - timedelta(days=2), NOW - timedelta(seconds=3), NOW + timedelta(microseconds=7)
+    moments = [(1, old), (2, later), (3, earlier)]
+    tally = take(partition(), *(event(n, at, synthetic=f"probe-{n:04d}") for n, at in moments), event(4))
+    assert tally.probes == {"chat": later.timestamp()}
+    assert take(partition(), event(1, old, synthetic="probe-0001"), event(2)).probes == {}

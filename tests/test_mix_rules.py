@@ -10,7 +10,7 @@ from monitor.store.windows import insert_cells
 from monitor.windows import DIMENSIONS
 from schemas.outcomes import Bit
 from tests.test_scorekeeper import LOOKED, START
-from tests.test_take_up import BY, Said, begun, on
+from tests.test_take_up import Said, begun, on
 
 SIZE, CHANGE = 2400, 2000
 RATES = {"code": 0.01, "medical": 0.3}
@@ -34,7 +34,7 @@ def fill(store: Client, medical_after: float, times_after: float) -> None:
 
 
 def said(store: Client) -> Said:
-    library = Library(BY, lambda: store)
+    library = Library(lambda: store)
     try:
         return on(begun(store, library, 1900), store, SIZE)
     finally:

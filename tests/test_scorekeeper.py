@@ -160,7 +160,7 @@ def test_a_feature_of_which_nothing_can_be_learned_is_warming_and_stops_nobody(
     def broken(*_: object) -> None:
         raise ValueError("a history like no other")
 
-    monkeypatch.setattr("monitor.learner.learn_all", broken)
+    monkeypatch.setattr("monitor.learner.learn_some", broken)
     scorer, metrics = keeper(history)
     scorer.tick()
     fill(history, 1000, [0.2] * 12, seed=2)

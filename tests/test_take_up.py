@@ -10,20 +10,22 @@ import pytest
 from clickhouse_connect.driver.client import Client
 
 from monitor.learner import Asked, Library
-from monitor.scoring import Scorer, learner
+from monitor.policy import SHIPPED_POLICY, load_policy
+from monitor.scoring import Scorer
 from monitor.store.windows import insert_cells
+from monitor.terms import terms_of
 from monitor.windows import DIMENSIONS
 from schemas.finding import Incident, Score
 from schemas.outcomes import Bit
 from tests.test_scorekeeper import LOOKED, START
 
-BY = learner(60_480)
+BY = terms_of(load_policy(SHIPPED_POLICY))
 SIZE, SPIKE = 3000, 2400
 
 
 @pytest.fixture(name="library")
 def _library(store: Client) -> Iterator[Library]:
-    made = Library(BY, lambda: store)
+    made = Library(lambda: store)
     yield made
     made.close()
 
@@ -92,7 +94,7 @@ def on(scorer: Scorer, store: Client, window: int) -> Said:
     while scorer.until < START + 10 * window:
         calendar = scorer.calendar
         asked = {name: Asked(at, calendar.first[name]) for name, at in calendar.due(scorer.until).items()}
-        scorer.library.get(store, asked, 60.0)  # as if there were time
+        scorer.library.get(store, BY, asked, 60.0)  # as if there were time
         found = scorer.advance(store, START + 10 * window)
         said.scores += [score for score in found.scores if score.detector == BY.detector]
         said.incidents += found.incidents

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from alerts.build.rates import with_targets
-from alerts.build.rule import Rule, group, record
+from alerts.build.rule import BOARDS, Rule, group, record
 from alerts.build.text import yaml_text
 from alerts.policy import Policy, regex_of
 from schemas.kpis import KPIS
@@ -15,7 +15,9 @@ _MIXIN = """// {built}
 {{
   prometheusAlerts+:: import 'alerts.json',
   prometheusRules+:: import 'rules.json',
-  grafanaDashboards+:: {{}},
+  grafanaDashboards+:: {{
+{dashboards}
+  }},
 }}
 """
 
@@ -24,7 +26,7 @@ def adopted(policy: Policy, groups: list[Rule]) -> dict[str, str]:
     """Path below alerts/adopt to text. `groups` are all groups of the rules."""
     files = {
         "kubernetes/prometheusrule.yaml": yaml_text(_prometheus_rule(groups), _BUILT),
-        "mixin/mixin.libsonnet": _MIXIN.format(built=_BUILT),
+        "mixin/mixin.libsonnet": _MIXIN.format(built=_BUILT, dashboards="\n".join(map(_imported, BOARDS))),
         "mixin/alerts.json": _json({"groups": [*_with(groups, "alert")]}),
         "mixin/rules.json": _json({"groups": [*_with(groups, "record")]}),
         "anomaly/vigil.yaml": yaml_text(_anomaly(), f"{_BUILT}\nFor Grafana's promql-anomaly-detection."),
@@ -32,6 +34,10 @@ def adopted(policy: Policy, groups: list[Rule]) -> dict[str, str]:
     for name, spec in _sloth(policy):
         files[f"sloth/{name}.yaml"] = yaml_text(spec, f"{_BUILT}\nFor Sloth: `sloth generate -i` this file.")
     return files
+
+
+def _imported(board: str) -> str:
+    return f"    'vigil-{board}.json': import '../../dashboards/built/{board}.json',"
 
 
 def _json(value: Any) -> str:
@@ -58,26 +64,28 @@ def _with(groups: list[Rule], kind: str) -> Iterator[Rule]:
 def _sloth(policy: Policy) -> Iterator[tuple[str, Rule]]:
     """One specification for each named feature, and one for all others together."""
     for name in sorted(policy.features):
-        yield name, _specification(policy, f"vigil-{name}", f', feature="{name}"', policy.features[name].tier)
+        labels = {"feature": name, "tier": policy.features[name].tier}
+        yield name, _specification(policy, f"vigil-{name}", f', feature="{name}"', labels)
     others = regex_of(sorted(policy.features))
     matcher = f', feature!~"{others}"' if others else ""
-    yield "everything-else", _specification(policy, "vigil-everything-else", matcher, policy.default_tier)
+    yield "everything-else", _specification(policy, "vigil-everything-else", matcher, {"tier": policy.default_tier})
 
 
-def _specification(policy: Policy, service: str, matcher: str, tier: str) -> Rule:
+def _specification(policy: Policy, service: str, matcher: str, labels: dict[str, str]) -> Rule:
+    """`labels` stand on the alerts too: routes go by the feature."""
     return {
         "version": "prometheus/v1",
         "service": service,
-        "labels": {"tier": tier},
-        "slos": [_slo(policy, kpi, matcher, tier) for kpi in with_targets(policy)],
+        "labels": labels,
+        "slos": [_slo(policy, kpi, matcher, labels) for kpi in with_targets(policy)],
     }
 
 
-def _slo(policy: Policy, kpi: str, matcher: str, tier: str) -> Rule:
+def _slo(policy: Policy, kpi: str, matcher: str, labels: dict[str, str]) -> Rule:
     def query(metric: str) -> str:
         return f'sum(rate({metric}{{kpi="{kpi}"{matcher}}}[{{{{.window}}}}]))'
 
-    target = getattr(policy.of(kpi).targets, tier)
+    target = getattr(policy.of(kpi).targets, labels["tier"])
     severity = policy.severity(kpi)
     return {
         "name": kpi.replace("_", "-"),
@@ -91,8 +99,11 @@ def _slo(policy: Policy, kpi: str, matcher: str, tier: str) -> Rule:
         },
         "alerting": {
             "name": f"VigilSlo{''.join(word.capitalize() for word in kpi.split('_'))}",
-            "labels": {"service": "vigil", "kpi": kpi},
-            "annotations": {"runbook_url": f"{policy.runbooks}VigilTargetBurnFast.md"},
+            "labels": {"service": "vigil", "kpi": kpi, **labels},
+            "annotations": {
+                "runbook_url": f"{policy.runbooks}VigilTargetBurnFast.md",
+                **({"query": "which_slices"} if "feature" in labels else {}),
+            },
             "page_alert": {"labels": {"severity": severity}},
             "ticket_alert": {"labels": {"severity": "warning"}},
         },

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from alerts.build.rule import Alert, Rule, group, record, rule
 from alerts.policy import TIERS, Policy, regex_of
 
+_ANY_WORKER = "vigil_insert_failures_total"
+"""A counter that every worker shows from its start."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Severe:
@@ -58,28 +61,34 @@ def _counted(policy: Policy, span: str) -> list[str]:
 
 
 def _sum(policy: Policy, span: str) -> Rule:
-    """An increase, and what a series began with: a new feature's first event may be in its first sample.
-
-    A series that was there within the hour before is not new: that was a gap in the scraping.
-    """
     series = f'vigil_kpi_bad_total{{kpi=~"{regex_of(_counted(policy, span))}"}}'
-    return record(
-        f"feature_kpi:vigil_kpi_bad_seen:increase{span}",
-        f"sum by (feature, kpi) (\n  (increase({series}[{span}]) > 0)\n    or\n"
-        f"  (\n    {series}\n      unless\n    last_over_time({series}[1h] offset {span})\n  )\n)",
+    return record(f"feature_kpi:vigil_kpi_bad_seen:increase{span}", seen(series, span, "feature, kpi"))
+
+
+def seen(series: str, span: str, by: str) -> str:
+    """All that a new series counted, whose first event may be in its first sample; of any other one the increase.
+
+    A series that was there within the hour before is not new: that was a gap in the scraping. To a Prometheus that had
+    seen no worker for a day, every series is new and may hold what happened long ago, so there only increases count.
+    """
+    return (
+        f"sum by ({by}) (\n  (\n    (max_over_time({series}[{span}]) > 0)\n      unless\n"
+        f"    last_over_time({series}[1h] offset {span})\n      and on ()\n"
+        f"    last_over_time({_ANY_WORKER}[1d] offset {span})\n  )\n"
+        f"    or\n  (increase({series}[{span}]) > 0)\n)"
     )
 
 
 def _alerts(policy: Policy) -> Iterator[Alert]:
     for severe in _SEVERE:
         for kpi in severe.kpis:
-            for severity, tiers in _severities(policy):
+            for severity, tiers in severities(policy):
                 alert = _alert(policy, severe, kpi, severity, tiers)
                 if alert is not None:
                     yield alert
 
 
-def _severities(policy: Policy) -> Iterator[tuple[str, list[str]]]:
+def severities(policy: Policy) -> Iterator[tuple[str, list[str]]]:
     """Severity, and the tiers in which it holds."""
     for severity, paging in (("critical", True), ("warning", False)):
         tiers: list[str] = [tier for tier in TIERS if (tier in policy.count_pages_in) == paging]

@@ -8,8 +8,8 @@ from alerts.policy import Policy
 
 def health_groups(policy: Policy) -> list[Rule]:
     """The monitor's own alerts."""
-    alerts = [*_reading(), *_storing(), *_scoring()]
-    return [group("vigil-health", [rule(alert, policy) for alert in alerts])]
+    alerts = [*_reading(), *_lagging(), *_storing(), *_scoring()]
+    return [group("vigil-health", [rule(alert, policy, "pipeline") for alert in alerts])]
 
 
 def watchdog_groups(policy: Policy) -> list[Rule]:
@@ -20,9 +20,9 @@ def watchdog_groups(policy: Policy) -> list[Rule]:
         severity="none",
         summary="The alerting pipeline works",
         description="This alert always fires. When it stops, nothing else can page either.",
-        query="was_telemetry_complete",
+        query="is_the_monitor_whole",
     )
-    return [group("vigil-watchdog", [rule(watchdog, policy)])]
+    return [group("vigil-watchdog", [rule(watchdog, policy, "pipeline")])]
 
 
 def _reading() -> Iterator[Alert]:
@@ -31,11 +31,31 @@ def _reading() -> Iterator[Alert]:
         # A gauge that every worker shows from its start. 90 s: before each feature is called silent, which this mutes.
         expr="absent(vigil_last_insert_timestamp_seconds)",
         wait="90s",
+        # Workers that come back read what has waited; until then each feature is as silent as before.
+        keep="3m",
         severity="critical",
         summary="No Vigil worker can be scraped, so no AI feature is watched",
         description="Prometheus sees no worker: none runs, or none can be reached.",
         query="is_the_monitor_whole",
     )
+    yield Alert(
+        name="VigilIntakeStopped",
+        # Where Kafka answers, a partition without records follows the clock, so one that moves is enough; a rebalance
+        # and a worker that starts need 15 s. In all 90 s, as above, and kept, should the workers end for want of Kafka.
+        expr="time() - max(vigil_watermark_timestamp_seconds) > 60",
+        wait="30s",
+        keep="3m",
+        severity="critical",
+        summary="No Vigil worker gets on, so no AI feature is watched",
+        description=(
+            "Workers run, and time has stood still in every partition for {{ $value | humanizeDuration }}: Kafka or the"
+            " store does not answer them."
+        ),
+        query="is_the_monitor_whole",
+    )
+
+
+def _lagging() -> Iterator[Alert]:
     yield Alert(
         name="VigilLagHigh",
         expr=(
@@ -53,13 +73,19 @@ def _reading() -> Iterator[Alert]:
     )
     yield Alert(
         name="VigilWatermarkStale",
-        expr="time() - max by (topic, partition) (vigil_watermark_timestamp_seconds) > 180",
+        # A partition that nobody shows any more goes on ageing, as long as another one of its topic is shown: it
+        # belongs to nobody, or to a worker that cannot be scraped. Where none is left the topic was switched off, or
+        # all workers are gone, which has an alert of its own.
+        expr=(
+            "time() - max by (topic, partition) (last_over_time(vigil_watermark_timestamp_seconds[1d])) > 180\n"
+            "  and on (topic)\nvigil_watermark_timestamp_seconds"
+        ),
         wait="5m",
-        severity="critical",
+        severity="error",
         summary="A partition's time stands still, so no window closes and nothing is scored",
         description=(
             "Partition {{ $labels.partition }} of {{ $labels.topic }} is complete only until"
-            " {{ $value | humanizeDuration }} ago."
+            " {{ $value | humanizeDuration }} ago, as far as workers show."
         ),
         query="is_the_monitor_whole",
     )
@@ -74,7 +100,7 @@ def _reading() -> Iterator[Alert]:
         severity="warning",
         summary="Vigil refuses many records, so what they tell is not counted",
         description="{{ $value | humanizePercentage }} of what came on {{ $labels.topic }} in 15 minutes was refused.",
-        query="was_telemetry_complete",
+        query="is_the_monitor_whole",
     )
 
 
@@ -83,7 +109,7 @@ def _storing() -> Iterator[Alert]:
         name="VigilOffsetAuditFailed",
         expr="max(vigil_offset_audit_errors) > 0",
         wait="2m",
-        severity="critical",
+        severity="error",
         summary="Vigil skipped records or counted them twice",
         description="The claims on {{ $value }} partitions have a gap or an overlap; totals of that time are wrong.",
         query="is_the_monitor_whole",
@@ -102,13 +128,14 @@ def _storing() -> Iterator[Alert]:
 def _scoring() -> Iterator[Alert]:
     yield Alert(
         name="VigilScorerStale",
-        # Of workers that own a part of the telemetry topic; another one scores nothing, and its gauge stands.
+        # Of workers that own a part of the telemetry topic. One that has none shows NaN, one that has just got its
+        # first and has scored nothing shows 0.
         expr=(
             "max by (instance) (time() - vigil_scored_until_timestamp_seconds) > 180\n"
             '  and on (instance)\nvigil_watermark_timestamp_seconds{topic="ai.telemetry"}'
         ),
         wait="5m",
-        severity="critical",
+        severity="error",
         summary="A Vigil worker has stopped scoring, so its features raise no incident",
         description="Worker {{ $labels.instance }} has finished no window of the last 3 minutes. Rates still alert.",
         query="is_the_monitor_whole",
@@ -120,5 +147,16 @@ def _scoring() -> Iterator[Alert]:
         severity="warning",
         summary="Some AI features are not scored, because there are too many",
         description="{{ $value }} features have no score. Rates and counts still alert.",
+        query="is_the_monitor_whole",
+    )
+    yield Alert(
+        name="VigilPolicyReloadFailed",
+        expr="count(vigil_policy_last_reload_successful == 0)",
+        wait="2m",
+        severity="warning",
+        summary="Vigil refuses its new policy and goes on by the old one",
+        description=(
+            "{{ $value }} workers refuse the file at VIGIL_POLICY; their logs name the line. No worker could restart."
+        ),
         query="is_the_monitor_whole",
     )

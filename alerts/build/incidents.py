@@ -5,13 +5,17 @@ from typing import Literal
 
 from alerts.build.rule import Alert, Rule, group, rule
 from alerts.policy import EXTRA_SERIES, Policy, Severity, regex_of
-from schemas.kpis import KPIS
+from schemas.kpis import ARRIVALS, KPIS
 
 _SCORED = (*(kpi.name for kpi in KPIS), *EXTRA_SERIES)
 _REFUSALS = "refusal_rate"
-# last_over_time carries a page over a restart of the worker, in which the series is absent, and does not delay
-# a 0 that the worker says.
-_PATIENCE = "2m"
+_PATIENCE = "10m"
+"""What a worker that went away said last counts for so long, so that a page does not end in a restart."""
+
+
+def alert_of(kpi: str, direction: str) -> str:
+    """The alert, and so the runbook, of an incident on this KPI, up or down."""
+    return "VigilRefusalSpike" if (kpi, direction) == (_REFUSALS, "up") else "VigilKpiIncident"
 
 
 def incident_groups(policy: Policy) -> list[Rule]:
@@ -23,48 +27,60 @@ def incident_groups(policy: Policy) -> list[Rule]:
 def _refusals(policy: Policy) -> Iterator[Alert]:
     if policy.pages(_REFUSALS, "up"):
         yield Alert(
-            name="VigilRefusalSpike",
-            expr=f"max by (feature, kpi) ({_open(_REFUSALS, 'up')}) == 1",
+            name=alert_of(_REFUSALS, "up"),
+            expr=_open("feature, kpi", _REFUSALS, "up"),
             # A wave of refusals is an outage for those who are refused, whatever a slow drift of the rate is.
             severity=policy.of(_REFUSALS).severity or "critical",
             summary="An AI feature refuses far more requests than its baseline explains",
-            description=_description("Refused in the last 5 minutes"),
+            description=_description("Incident open", "Refused"),
             query="which_slices",
         )
 
 
 def _others(policy: Policy) -> Iterator[Alert]:
-    for severity in ("critical", "warning"):
+    for severity in ("critical", "warning", "info"):
         for direction in ("up", "down"):
             names = [kpi for kpi in _SCORED if _wanted(policy, kpi, direction, severity)]
             if names:
                 yield Alert(
-                    name="VigilKpiIncident",
-                    expr=f"max by (feature, kpi, direction) ({_open(regex_of(names), direction)}) == 1",
+                    name=alert_of(names[0], direction),
+                    expr=_open("feature, kpi, direction", regex_of(names), direction),
                     severity=severity,
                     summary="A safety KPI of an AI feature has left its baseline",
-                    description=_description("Direction {{ $labels.direction }}. Bad in the last 5 minutes"),
+                    description=_description("Incident open, direction {{ $labels.direction }},", "Bad"),
                     query="which_slices",
                     labels=(("direction", direction),),
                 )
 
 
-def _wanted(policy: Policy, kpi: str, direction: Literal["up", "down"], severity: Severity) -> bool:
-    """A fall is a change to look into, and nothing that harms anybody tonight: at most a warning."""
+def _wanted(policy: Policy, kpi: str, direction: Literal["up", "down"], severity: Severity | Literal["info"]) -> bool:
     if (kpi, direction) == (_REFUSALS, "up") or not policy.pages(kpi, direction):
         return False
-    return severity == ("warning" if direction == "down" else policy.severity(kpi))
+    return severity == _severity(policy, kpi, direction)
 
 
-def _open(kpis: str, direction: str) -> str:
+def _severity(policy: Policy, kpi: str, direction: Literal["up", "down"]) -> Severity | Literal["info"]:
+    """A fall is a change to look into, and nothing that harms anybody tonight: at most a warning.
+
+    More traffic is no harm either; the store calls it info, too.
+    """
+    if (kpi, direction) == (ARRIVALS, "up"):
+        return policy.of(kpi).severity or "info"
+    return "warning" if direction == "down" else policy.severity(kpi)
+
+
+def _open(by: str, kpis: str, direction: str) -> str:
+    """Series on which an incident is open. While a worker shows one, what another one said before does not count."""
     matcher = f'kpi=~"{kpis}"' if "|" in kpis else f'kpi="{kpis}"'
-    return f'last_over_time(vigil_incident_open{{{matcher}, direction="{direction}"}}[{_PATIENCE}])'
+    series = f'vigil_incident_open{{{matcher}, direction="{direction}"}}'
+    return f"(\n  max by ({by}) ({series})\n    or\n  max by ({by}) (last_over_time({series}[{_PATIENCE}]))\n) == 1"
 
 
-def _description(rate: str) -> str:
+def _description(what: str, rate: str) -> str:
+    """What stands where, and the rate now, which a worker shows without the store; arrivals have none."""
     series = "feature_kpi:vigil_kpi_bad_per_evaluated:ratio_rate5m{feature=%q,kpi=%q}"
     return (
-        "Incident open on {{ $labels.kpi }} of feature {{ $labels.feature }}."
+        f"{what} on {{{{ $labels.kpi }}}} of feature {{{{ $labels.feature }}}}."
         f'{{{{- range printf "{series}" $labels.feature $labels.kpi | query }}}}'
-        f" {rate}: {{{{ .Value | humanizePercentage }}}}.{{{{ end }}}}"
+        f" {rate} in the last 5 minutes: {{{{ .Value | humanizePercentage }}}}.{{{{ end }}}}"
     )

@@ -15,12 +15,17 @@ SLOW = (("3", "1d", "2h"), ("1", "3d", "6h"))
 _QUICK, _LONG = ("30m", "1h"), ("2h", "6h", "1d", "3d")
 _CAP = "0.5"
 """A fast burn of a loose target would be more than all events, and could never fire (sloth issue 341)."""
+_TARGET = (
+    '{{- range printf "tier_kpi:vigil_kpi_target:ratio{tier=%q,kpi=%q}" $labels.tier $labels.kpi | query }}'
+    " of {{ .Value | humanizePercentage }}{{ end }}"
+)
+"""A template: the target that the rate is held against."""
 
 
 def kpi_groups(policy: Policy) -> list[Rule]:
     """Tiers, targets, and five-minute rates: what the alerts and the dashboards stand on."""
     return [
-        group("vigil-targets", [*_tiers(policy), *_targets(policy)]),
+        group("vigil-targets", [*_tiers(policy), *_owners(policy), *_targets(policy)]),
         group("vigil-kpis", [*_five_minutes(), rule(_violations(policy), policy)]),
     ]
 
@@ -56,6 +61,24 @@ def _tiers(policy: Policy) -> Iterator[Rule]:
 def _tier(matcher: str, tier: RiskTier) -> Rule:
     expr = f"group by (feature) (vigil_interactions_total{matcher})"
     return record("feature:vigil_risk_tier:info", expr, tier=tier)
+
+
+def _owners(policy: Policy) -> Iterator[Rule]:
+    """Each feature's team, as an info series, for the dashboards. Who is told is in the routes."""
+    named = {
+        team: sorted(name for name, feature in policy.features.items() if feature.owner == team)
+        for team in policy.teams
+        if team != policy.owner
+    }
+    for team, mine in named.items():
+        if mine:
+            yield _owner(f'{{feature=~"{regex_of(mine)}"}}', team)
+    others = regex_of(sorted(name for mine in named.values() for name in mine))
+    yield _owner(f'{{feature!~"{others}"}}' if others else "", policy.owner)
+
+
+def _owner(matcher: str, team: str) -> Rule:
+    return record("feature:vigil_owner:info", f"group by (feature) (vigil_interactions_total{matcher})", owner=team)
 
 
 def _targets(policy: Policy) -> Iterator[Rule]:
@@ -116,11 +139,12 @@ def _violations(policy: Policy) -> Alert:
         name="VigilViolationRateHigh",
         expr=f'{_above("1", "5m", """{kpi="policy_violation_rate"}""")}\n{_enough(policy, "5m")}',
         wait="1m",
+        keep="5m",
         severity=policy.severity("policy_violation_rate"),
         summary="Guardrails find more policy violations in an AI feature than its target allows",
         description=(
             "{{ $labels.kpi }} of feature {{ $labels.feature }} is {{ $value | humanizePercentage }}"
-            " over 5 minutes, above its target."
+            f" over 5 minutes, above its target{_TARGET}."
         ),
         query="who_was_exposed",
     )
@@ -157,12 +181,21 @@ def _burn(policy: Policy, name: str, kpis: list[str], pairs: tuple[tuple[str, st
         ),
         description=(
             "{{ $labels.kpi }} of feature {{ $labels.feature }} (tier {{ $labels.tier }}) is far above its target,"
-            " now and over an hour or more."
+            f" now and over an hour or more.{_numbers('1h', 'hour')}"
             if fast
             else "{{ $labels.kpi }} of feature {{ $labels.feature }} (tier {{ $labels.tier }}) is above its target,"
-            " over hours and over days."
+            f" over hours and over days.{_numbers('1d', 'day')}"
         ),
         query="which_slices",
+    )
+
+
+def _numbers(window: str, name: str) -> str:
+    """A template: the rate over a window, and the target. Beside the alert's value, which is 1."""
+    rate = f"feature_kpi:vigil_kpi_bad_per_evaluated:ratio_rate{window}{{feature=%q,kpi=%q}}"
+    return (
+        f'{{{{- range printf "{rate}" $labels.feature $labels.kpi | query }}}}'
+        f" Bad in the last {name}: {{{{ .Value | humanizePercentage }}}}, with a target{_TARGET}.{{{{ end }}}}"
     )
 
 

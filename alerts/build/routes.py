@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from typing import Any
 
-from alerts.policy import DAYS, Policy, QuietHours, regex_of
+from alerts.build.asking import COMMAND, SINCE
+from alerts.policy import DAYS, Policy, QuietHours, Team, regex_of
 
 HEAD = """Built by `vigil policy build` from alerts/policy.yaml; change that.
 Who is told, and when not. Secrets are files and never in here. `vigil demo` runs this file with other
@@ -15,9 +16,13 @@ _QUIET = "quiet-hours"
 _LESSER = 'severity=~"warning|info|none"'
 # PagerDuty takes these four words only. Mapped, never passed through; what is not known is an error.
 _SEVERITY = (
-    '{{ if eq .CommonLabels.severity "critical" }}critical{{ else if eq .CommonLabels.severity "warning" }}warning'
-    '{{ else if match "^(info|none)$" .CommonLabels.severity }}info{{ else }}error{{ end }}'
+    '{{ if match "^(critical|warning|info)$" .CommonLabels.severity }}{{ .CommonLabels.severity }}'
+    '{{ else if eq .CommonLabels.severity "none" }}info{{ else }}error{{ end }}'
 )
+_TITLE = "{{ .CommonAnnotations.summary }}{{ if .CommonLabels.feature }}: {{ .CommonLabels.feature }}{{ end }}"
+_RUNBOOK = "{{ .CommonAnnotations.runbook_url }}"
+_QUERIES = "{{ with .CommonAnnotations.runbook_url }}{{ . }}#diagnosis{{ end }}"
+_DASHBOARD = "{{ .CommonAnnotations.dashboard_url }}"
 
 
 def alertmanager(policy: Policy) -> dict[str, Any]:
@@ -53,7 +58,7 @@ def _routes(policy: Policy) -> Iterator[dict[str, Any]]:
                 "receiver": f"pagerduty-{team}",
                 "routes": [_lesser(policy, f"tickets-{team}")],
             }
-    yield {"matchers": ['severity="critical"'], "receiver": "pagerduty"}
+    yield {"matchers": ['severity=~"critical|error"'], "receiver": "pagerduty"}
     yield _lesser(policy, "tickets")
 
 
@@ -83,12 +88,24 @@ def _inhibitions() -> list[dict[str, Any]]:
         },
         {
             "source_matchers": ['severity="critical"', 'service="vigil"', 'feature=~".+"', not_other],
-            "target_matchers": ['severity="warning"', 'service="vigil"', 'basis!="count"'],
+            "target_matchers": ['severity=~"warning|info"', 'service="vigil"', 'basis!="count"'],
             "equal": ["feature", "kpi"],
         },
         {
             "source_matchers": ['alertname="VigilWorkersAbsent"'],
             "target_matchers": [incomplete, 'symptom="silent"'],
+        },
+        {
+            "source_matchers": ['alertname="VigilWorkersAbsent"'],
+            "target_matchers": ['alertname="VigilProbeLost"'],
+        },
+        {
+            "source_matchers": ['alertname="VigilIntakeStopped"'],
+            "target_matchers": [incomplete, 'symptom="silent"'],
+        },
+        {
+            "source_matchers": ['alertname="VigilIntakeStopped"'],
+            "target_matchers": ['alertname=~"VigilWatermarkStale|VigilScorerStale|VigilProbeLost"'],
         },
     ]
 
@@ -118,34 +135,45 @@ def _span(begin: str, end: str, days: list[str], zone: str) -> dict[str, Any]:
 
 def _receivers(policy: Policy) -> Iterator[dict[str, Any]]:
     owner = policy.teams[policy.owner]
-    yield {"name": "pagerduty", "pagerduty_configs": [_pagerduty(owner.pagerduty_key)]}
-    yield _tickets("tickets", owner.slack_channel)
+    yield {"name": "pagerduty", "pagerduty_configs": [_pagerduty(policy, owner.pagerduty_key)]}
+    yield _tickets(policy, "tickets", owner)
     for name, team in policy.teams.items():
         if name != policy.owner and any(one.owner == name for one in policy.features.values()):
-            yield {"name": f"pagerduty-{name}", "pagerduty_configs": [_pagerduty(team.pagerduty_key)]}
-            yield _tickets(f"tickets-{name}", team.slack_channel)
+            yield {"name": f"pagerduty-{name}", "pagerduty_configs": [_pagerduty(policy, team.pagerduty_key)]}
+            yield _tickets(policy, f"tickets-{name}", team)
 
 
-def _tickets(name: str, channel: str | None) -> dict[str, Any]:
-    if channel is None:
-        return {"name": name}
-    slack = {
+def _tickets(policy: Policy, name: str, team: Team) -> dict[str, Any]:
+    receiver: dict[str, Any] = {"name": name}
+    if team.tickets_key is not None:
+        receiver["pagerduty_configs"] = [_pagerduty(policy, team.tickets_key)]
+    if team.slack_channel is not None:
+        receiver["slack_configs"] = [_slack(policy, team.slack_channel)]
+    return receiver
+
+
+def _slack(policy: Policy, channel: str) -> dict[str, Any]:
+    dashboard = f" <{_DASHBOARD}|Dashboard>" if policy.grafana else ""
+    return {
         "api_url_file": f"{_SECRETS}/slack-webhook",
         "channel": channel,
         "send_resolved": True,
-        "title": "{{ .CommonAnnotations.summary }}: {{ .CommonLabels.feature }}",
-        "title_link": "{{ .CommonAnnotations.runbook_url }}",
-        "text": "{{ range .Alerts.Firing }}{{ .Annotations.description }} {{ end }}",
+        "title": _TITLE,
+        "title_link": _RUNBOOK,
+        "text": (
+            "{{ range .Alerts.Firing }}{{ .Annotations.description }} {{ end }}"
+            f"<{_RUNBOOK}|Runbook> <{_QUERIES}|Queries>{dashboard}"
+        ),
     }
-    return {"name": name, "slack_configs": [slack]}
 
 
-def _pagerduty(key_file: str) -> dict[str, Any]:
+def _pagerduty(policy: Policy, key_file: str) -> dict[str, Any]:
     """Names and numbers only. `firing` and `resolved` replace Alertmanager's own, which list every label."""
+    dashboard = [{"href": _DASHBOARD, "text": "Dashboard"}] if policy.grafana else []
     return {
         "routing_key_file": f"{_SECRETS}/{key_file}",
         "send_resolved": True,
-        "description": "{{ .CommonAnnotations.summary }}: {{ .CommonLabels.feature }}",
+        "description": _TITLE,
         "severity": _SEVERITY,
         "class": "{{ .CommonLabels.kpi }}",
         "component": "{{ .CommonLabels.feature }}",
@@ -155,10 +183,12 @@ def _pagerduty(key_file: str) -> dict[str, Any]:
             "alert": "{{ .CommonLabels.alertname }}",
             "firing": "{{ range .Alerts.Firing }}{{ .Annotations.description }} {{ end }}",
             "resolved": "{{ range .Alerts.Resolved }}{{ .Annotations.description }} {{ end }}",
-            "query": (
-                "vigil sql --query-name {{ .CommonAnnotations.query }}"
-                "{{ if .CommonLabels.feature }} --param feature={{ .CommonLabels.feature }}{{ end }}"
-            ),
+            "since": SINCE,
+            "query": COMMAND,
         },
-        "links": [{"href": "{{ .CommonAnnotations.runbook_url }}", "text": "Runbook"}],
+        "links": [
+            {"href": _RUNBOOK, "text": "Runbook"},
+            *dashboard,
+            {"href": _QUERIES, "text": "Queries"},
+        ],
     }

@@ -7,6 +7,8 @@ from typing import Any
 from alerts.policy import Policy
 
 Rule = dict[str, Any]
+BOARDS = ("fleet", "feature", "detection", "incident", "pipeline")
+"""Our dashboards; each has its uid from its name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +33,8 @@ def record(name: str, expr: str, **labels: str) -> Rule:
     return {"record": name, "expr": expr} | ({"labels": labels} if labels else {})
 
 
-def rule(alert: Alert, policy: Policy) -> Rule:
-    """The alert as Prometheus takes it; the runbook's address follows from the name."""
+def rule(alert: Alert, policy: Policy, board: str = "feature") -> Rule:
+    """The alert as Prometheus takes it; the runbook's address follows from the name. `board` is a dashboard's."""
     waits = {key: value for key, value in (("for", alert.wait), ("keep_firing_for", alert.keep)) if value != "0s"}
     return {
         "alert": alert.name,
@@ -43,9 +45,16 @@ def rule(alert: Alert, policy: Policy) -> Rule:
             "summary": alert.summary,
             "description": alert.description,
             "runbook_url": f"{policy.runbooks}{alert.name}.md",
+            **({"dashboard_url": _dashboard(policy.grafana, board)} if policy.grafana else {}),
             "query": alert.query,
         },
     }
+
+
+def _dashboard(grafana: str, board: str) -> str:
+    """The dashboard's uid is fixed; a feature's dashboard opens on the feature."""
+    chosen = "?var-feature={{ $labels.feature }}" if board == "feature" else ""
+    return f"{grafana}d/vigil-{board}{chosen}"
 
 
 def group(name: str, rules: Iterable[Rule], interval: str | None = None) -> Rule:

@@ -1,14 +1,15 @@
-"""`python -m alerts.dashboards.build` writes the dashboards as JSON into `built/`; a test compares them."""
+"""From the policy to the dashboards: texts by path below alerts/. Pure; `vigil policy build` writes them."""
 
 import json
 from collections.abc import Callable
-from pathlib import Path
 
 from grafana_foundation_sdk.builders.dashboard import Dashboard
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
+from alerts.build import rule_groups
 from alerts.dashboards import detection, feature, fleet, incident, limits, pipeline
 from alerts.dashboards.trim import trimmed
+from alerts.policy import Policy
 
 DASHBOARDS: dict[str, Callable[[limits.Rules], Dashboard]] = {
     "fleet": fleet.build,
@@ -19,7 +20,16 @@ DASHBOARDS: dict[str, Callable[[limits.Rules], Dashboard]] = {
 }
 """Stem of the file, and of the uid after `vigil-`, to what builds it."""
 
-FOLDER = Path(__file__).parent / "built"
+
+def dashboards(policy: Policy) -> dict[str, str]:
+    """Every dashboard, with the lines, targets, floors and runbooks of the policy: path below alerts/ to text."""
+    return {f"dashboards/built/{name}": text for name, text in built(rules_of(policy)).items()}
+
+
+def rules_of(policy: Policy) -> limits.Rules:
+    """What the dashboards take from the policy and the rules that it builds."""
+    groups = [group for groups in rule_groups(policy).values() for group in groups]
+    return limits.read([rule for group in groups for rule in group["rules"]], policy)
 
 
 def built(rules: limits.Rules) -> dict[str, str]:
@@ -33,19 +43,3 @@ def _text(dashboard: Dashboard) -> str:
         panel.id_val = number
     plain = trimmed(json.loads(json.dumps(whole, cls=JSONEncoder)))
     return json.dumps(plain, indent=2, sort_keys=True) + "\n"
-
-
-def write() -> list[Path]:
-    """Write the dashboards for the shipped rules; returns the files, and removes what is no dashboard any more."""
-    files = built(limits.shipped())
-    FOLDER.mkdir(exist_ok=True)
-    for old in FOLDER.glob("*.json"):
-        if old.name not in files:
-            old.unlink()
-    for name, text in files.items():
-        (FOLDER / name).write_text(text, "utf-8")
-    return [FOLDER / name for name in files]
-
-
-if __name__ == "__main__":
-    write()

@@ -58,7 +58,7 @@ def _steps(*steps: tuple[float | None, str]) -> ThresholdsConfig:
 
 
 def coverage_mappings(floor: float, missing: str) -> list[ValueMapping]:
-    """A number from the floor on is shown; below it, or with `missing`, it is UNKNOWN. The first that fits counts."""
+    """A number from `floor` on is shown; below it, or with `missing`, it is UNKNOWN. The first that fits counts."""
     return [
         ValueMap({f"{NOT_SCORED:g}": ValueMappingResult(text=f"UNKNOWN: {missing}", color=UNKNOWN)}),
         RangeMap(DashboardRangeMapOptions(floor, None, ValueMappingResult(color=KNOWN))),

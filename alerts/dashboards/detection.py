@@ -4,11 +4,10 @@ from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
 from alerts.dashboards import colours, events, links, panels, variables
 from alerts.dashboards.frame import frame, with_runbooks
-from alerts.dashboards.known import chosen_coverage
+from alerts.dashboards.known import EVERY, chosen_coverage
 from alerts.dashboards.limits import Rules
 from alerts.dashboards.sources import instant_query, range_query, sql_series, sql_table
 from alerts.dashboards.variables import FEATURE_AND_KPI, ONE_FEATURE
-from schemas.kpis import KPIS
 
 _HERE = f"{FEATURE_AND_KPI} AND $__timeFilter(s.window_start)"
 _STATE_NUMBERS = ", ".join(str(number) for number, _ in colours.STATES.values())
@@ -77,7 +76,7 @@ LIMIT 100"""
 
 
 def build(rules: Rules) -> Dashboard:
-    """The dashboard; it draws the detector's own thresholds, so nothing of the rules but a runbook."""
+    """The dashboard; it draws the detector's own thresholds, so of the rules only floors and runbooks."""
     board = frame(
         links.DETECTION,
         "Vigil: detection",
@@ -88,7 +87,7 @@ def build(rules: Rules) -> Dashboard:
             events.incidents(FEATURE_AND_KPI),
         ],
     )
-    return _detector(_evidence(_numbers(with_runbooks(board, rules))))
+    return _detector(_evidence(_numbers(with_runbooks(board, rules)), rules))
 
 
 def _numbers(board: Dashboard) -> Dashboard:
@@ -120,11 +119,9 @@ def _numbers(board: Dashboard) -> Dashboard:
     )
 
 
-def _evidence(board: Dashboard) -> Dashboard:
-    everything = [kpi.name for kpi in KPIS]
-    strip = panels.coverage_strip(
-        "Coverage of $kpi", everything, range_query(chosen_coverage(ONE_FEATURE), "{{kpi}}"), height=3
-    )
+def _evidence(board: Dashboard, rules: Rules) -> Dashboard:
+    covered = range_query(chosen_coverage(rules.floors, ONE_FEATURE), "{{kpi}}")
+    strip = panels.coverage_strip("Coverage of $kpi", rules.floors, EVERY, covered, height=3)
     seen = panels.series(
         "$kpi: seen and expected",
         "Per ten-second window. Seen is a gap where it is UNKNOWN; low and high bound the rate.",

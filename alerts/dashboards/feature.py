@@ -3,14 +3,13 @@
 from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from alerts.dashboards import colours, events, groups, links, panels, variables
-from alerts.dashboards.frame import frame
-from alerts.dashboards.known import coverage_by_kpi, withheld
-from alerts.dashboards.limits import INCOMPLETE, SILENT, Rules, limit
-from alerts.dashboards.sources import instant_query, range_query, sql_series, sql_table
+from alerts.dashboards import colours, events, groups, links, numbers, panels, variables
+from alerts.dashboards.frame import frame, with_panels
+from alerts.dashboards.known import coverage_by_kpi
+from alerts.dashboards.limits import INCOMPLETE, OWNERS, SILENT, Rules, limit
+from alerts.dashboards.sources import instant_query, range_query, sql_series, sql_table, table_query
 from alerts.dashboards.telemetry import completeness, with_telemetry
 from alerts.dashboards.variables import ONE_FEATURE
-from schemas.kpis import KPIS
 from schemas.outcomes import Bit
 
 _FEATURE = "feature = ${feature:singlequote}"
@@ -91,62 +90,32 @@ def build(rules: Rules) -> Dashboard:
 
 
 def _numbers(board: Dashboard, rules: Rules) -> Dashboard:
-    every = [kpi.name for kpi in KPIS]
     beat = f"time() - max by (feature) (vigil_feature_last_heartbeat_timestamp_seconds{{{ONE_FEATURE}}})"
-    firing = f'count(ALERTS{{alertstate="firing", service="vigil", {ONE_FEATURE}}})'
-    rules_run = '0 * count(ALERTS{alertname="Watchdog", alertstate="firing"})'
-    unknown = f"count({withheld(every, ONE_FEATURE)})"
-    return (
-        board.with_panel(
-            panels.number(
-                "Open incidents",
-                "KPIs of this feature on which the scorer has an incident open. UNKNOWN: nobody scores it.",
-                instant_query(f"sum(max by (kpi, direction) (vigil_incident_open{{{ONE_FEATURE}}}))"),
-                judged=colours.bad_from(1),
-            )
-        )
-        .with_panel(
-            panels.number(
-                "Alerts firing",
-                "On this feature. UNKNOWN means that the rules are not evaluated.",
-                instant_query(f"{firing} or {rules_run}"),
-                judged=colours.bad_from(1),
-            )
-        )
-        .with_panel(
-            panels.number(
-                "KPIs UNKNOWN",
-                "KPIs of this feature below their coverage floor.",
-                instant_query(f"{unknown} or 0 * count(vigil_kpi_coverage_ratio{{{ONE_FEATURE}}})"),
-                judged=colours.unknown_from(1),
-            )
-        )
-        .with_panel(
-            panels.number(
-                "Arrived of expected",
-                "In 5 minutes; red from where the alert fires.",
-                instant_query(f"{completeness(ONE_FEATURE)} >= 0"),
-                unit="percentunit",
-                judged=colours.bad_below(limit(rules, *INCOMPLETE)),
-            )
-        )
-        .with_panel(
-            panels.number(
-                "Last heartbeat",
-                "Age of the newest one; red from where the alert fires.",
-                instant_query(beat),
-                unit="s",
-                judged=colours.bad_from(limit(rules, *SILENT)),
-            )
-        )
-        .with_panel(
-            panels.number(
-                "Interactions a second",
-                "Over 5 minutes.",
-                instant_query(f"sum(rate(vigil_interactions_total{{{ONE_FEATURE}}}[5m]))"),
-                unit="ops",
-            )
-        )
+    return with_panels(
+        board,
+        numbers.open_incidents(ONE_FEATURE),
+        numbers.alerts_firing(ONE_FEATURE),
+        numbers.unknown_kpis(rules, ONE_FEATURE),
+        panels.number(
+            "Arrived of expected",
+            "In 5 minutes; red from where the alert fires.",
+            instant_query(f"{completeness(ONE_FEATURE)} >= 0"),
+            unit="percentunit",
+            judged=colours.bad_below(limit(rules, *INCOMPLETE)),
+        ),
+        panels.number(
+            "Last heartbeat",
+            "Age of the newest one; red from where the alert fires.",
+            instant_query(beat),
+            unit="s",
+            judged=colours.bad_from(limit(rules, *SILENT)),
+        ),
+        panels.number(
+            "Interactions a second",
+            "Over 5 minutes.",
+            instant_query(f"sum(rate(vigil_interactions_total{{{ONE_FEATURE}}}[5m]))"),
+            unit="ops",
+        ),
     )
 
 
@@ -185,44 +154,38 @@ def _incidents() -> table.Panel:
 
 def _kpis(board: Dashboard, rules: Rules, title: str, kpis: tuple[str, ...]) -> Dashboard:
     go = [links.to(links.DETECTION, "How it was decided", feature="$feature", kpi="${__field.labels.kpi}")]
-    board = board.with_row(Row(title)).with_panel(
-        panels.coverage_strip(
-            f"Coverage: {title.lower()}", kpis, range_query(coverage_by_kpi(kpis, ONE_FEATURE), "{{kpi}}")
-        ).data_links(go)
-    )
-    for kpi in kpis:
-        queries = groups.rate_queries(rules, kpi, ONE_FEATURE, "{{kpi}}")
-        panel = panels.series(groups.title(kpi), groups.meaning(kpi), queries)
-        panel = groups.with_target(panel).links(links.runbook(rules, kpi)).data_links(go)
-        board = board.with_panel(panel)
-    return board
+    covered = range_query(coverage_by_kpi(rules.floors, kpis, ONE_FEATURE), "{{kpi}}")
+    strip = panels.coverage_strip(f"Coverage: {title.lower()}", rules.floors, kpis, covered)
+    board = board.with_row(Row(title)).with_panel(strip.data_links(go))
+    return groups.with_rates(board, rules, kpis, ONE_FEATURE, go)
 
 
 def _what_changed(board: Dashboard) -> Dashboard:
-    return (
-        board.with_row(Row("What changed, and who carries the traffic"))
-        .with_panel(
-            panels.rows(
-                "Announced changes",
-                "Of this feature and of all features. A deploy that nobody announced shows only in the chart beside.",
-                sql_table(_CHANGES),
-                width=12,
-            )
-        )
-        .with_panel(
-            panels.series(
-                "Interactions a window, by model, release and arm",
-                "From the exact windows of ten seconds; a version that appears here is a change, announced or not.",
-                [sql_series(_VERSIONS)],
-                unit="short",
-                width=12,
-            )
-        )
-        .with_panel(
-            panels.rows(
-                "Violations by category",
-                "Only categories that were found. per_10_000 leaves out windows below the coverage floor.",
-                sql_table(_CATEGORIES),
-            )
-        )
+    return with_panels(
+        board.with_row(Row("What changed, and who carries the traffic")),
+        panels.rows(
+            "Announced changes",
+            "Of this feature and of all features. A deploy that nobody announced shows only in the chart beside.",
+            sql_table(_CHANGES),
+            width=12,
+        ),
+        panels.series(
+            "Interactions a window, by model, release and arm",
+            "From the exact windows of ten seconds; a version that appears here is a change, announced or not.",
+            [sql_series(_VERSIONS)],
+            unit="short",
+            width=12,
+        ),
+        panels.rows(
+            "Violations by category",
+            "Only categories that were found. per_10_000 leaves out windows below the coverage floor.",
+            sql_table(_CATEGORIES),
+            width=16,
+        ),
+        panels.rows(
+            "Tier and owner",
+            "As the policy says; they decide how a single severe event is told, and whom.",
+            table_query(OWNERS.format(feature=f"{{{ONE_FEATURE}}}")),
+            width=8,
+        ),
     )

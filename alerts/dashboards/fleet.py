@@ -3,13 +3,12 @@
 from grafana_foundation_sdk.builders import table
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from alerts.dashboards import colours, events, groups, links, panels
-from alerts.dashboards.frame import frame
-from alerts.dashboards.known import COVERAGE, coverage_by_feature, withheld
-from alerts.dashboards.limits import INCOMPLETE, SCORER, SILENT, Rules, limit
-from alerts.dashboards.sources import instant_query, range_query, sql_table
+from alerts.dashboards import colours, events, groups, links, numbers, panels
+from alerts.dashboards.frame import frame, with_panels
+from alerts.dashboards.known import coverage_by_feature
+from alerts.dashboards.limits import INCOMPLETE, OWNERS, SILENT, Rules, limit
+from alerts.dashboards.sources import instant_query, range_query, sql_table, table_query
 from alerts.dashboards.telemetry import with_telemetry
-from schemas.kpis import KPIS
 
 _OPEN = """
 SELECT
@@ -41,10 +40,23 @@ def build(rules: Rules) -> Dashboard:
         [events.changes(), events.incidents()],
     )
     board = _numbers(board, rules)
-    board = board.with_panel(_incidents()).with_panel(
+    board = with_panels(
+        board,
+        _incidents(),
         panels.rows(
-            "What changed", "Announced changes in the time range, the newest first.", sql_table(_CHANGES), height=6
-        )
+            "What changed",
+            "Announced changes in the time range, the newest first.",
+            sql_table(_CHANGES),
+            width=16,
+            height=6,
+        ),
+        panels.rows(
+            "Who owns what",
+            "Tier and owner of each feature that sent telemetry, as the policy says.",
+            table_query(OWNERS.format(feature="")),
+            width=8,
+            height=6,
+        ),
     )
     board = with_telemetry(board, rules, "")
     for title, kpis in groups.GROUPS:
@@ -53,62 +65,27 @@ def build(rules: Rules) -> Dashboard:
 
 
 def _numbers(board: Dashboard, rules: Rules) -> Dashboard:
-    every = [kpi.name for kpi in KPIS]
     arrived, silent = INCOMPLETE[0], SILENT[0]
     incomplete = f"{arrived} < {limit(rules, *INCOMPLETE):g}"
     quiet = f"({silent}) > {limit(rules, *SILENT):g}"
-    firing = 'count(ALERTS{alertstate="firing", service="vigil", alertname!="Watchdog"})'
-    rules_run = '0 * count(ALERTS{alertname="Watchdog", alertstate="firing"})'
-    return (
-        board.with_panel(
-            panels.number(
-                "Open incidents",
-                "Series on which the scorer has an incident open.",
-                instant_query("sum(max by (feature, kpi, direction) (vigil_incident_open))"),
-                judged=colours.bad_from(1),
-            )
-        )
-        .with_panel(
-            panels.number(
-                "Alerts firing",
-                "UNKNOWN means that not even the Watchdog fires: the rules are not evaluated.",
-                instant_query(f"{firing} or {rules_run}"),
-                judged=colours.bad_from(1),
-            )
-        )
-        .with_panel(
-            panels.number(
-                "KPIs UNKNOWN",
-                "Series (feature, KPI) below their coverage floor. Their rates are withheld, not 0.",
-                instant_query(f"count({withheld(every)}) or 0 * count({COVERAGE})"),
-                judged=colours.unknown_from(1),
-            )
-        )
-        .with_panel(
-            panels.number(
-                "Features losing telemetry",
-                "Arrived below the alert's share of expected.",
-                instant_query(f"count({incomplete}) or 0 * count({arrived})"),
-                judged=colours.bad_from(1),
-            )
-        )
-        .with_panel(
-            panels.number(
-                "Features silent",
-                "No heartbeat for longer than the alert allows.",
-                instant_query(f"count({quiet}) or 0 * count({silent})"),
-                judged=colours.bad_from(1),
-            )
-        )
-        .with_panel(
-            panels.number(
-                "Scored until",
-                "Age of the newest window that every scorer has finished. Old: incidents are not found.",
-                instant_query("time() - min(vigil_scored_until_timestamp_seconds > 0)"),
-                unit="s",
-                judged=colours.bad_from(limit(rules, *SCORER)),
-            )
-        )
+    return with_panels(
+        board,
+        numbers.open_incidents(),
+        numbers.alerts_firing(),
+        numbers.unknown_kpis(rules),
+        panels.number(
+            "Features losing telemetry",
+            "Arrived below the alert's share of expected.",
+            instant_query(f"count({incomplete}) or 0 * count({arrived})"),
+            judged=colours.bad_from(1),
+        ),
+        panels.number(
+            "Features silent",
+            "No heartbeat for longer than the alert allows.",
+            instant_query(f"count({quiet}) or 0 * count({silent})"),
+            judged=colours.bad_from(1),
+        ),
+        numbers.scored_until(rules),
     )
 
 
@@ -131,16 +108,9 @@ def _incidents() -> table.Panel:
 
 def _kpis(board: Dashboard, rules: Rules, title: str, kpis: tuple[str, ...]) -> Dashboard:
     here = [links.to(links.FEATURE, "This feature", feature=links.SERIES_FEATURE)]
-    board = board.with_row(Row(title)).with_panel(
-        panels.coverage_strip(
-            f"Coverage: {title.lower()}, the least covered of the three",
-            kpis,
-            range_query(f"bottomk(20, {coverage_by_feature(kpis, '')})", "{{feature}}"),
-        ).data_links(here)
+    covered = range_query(f"bottomk(20, {coverage_by_feature(rules.floors, kpis, '')})", "{{feature}}")
+    strip = panels.coverage_strip(
+        f"Coverage: {title.lower()}, the least covered of the three", rules.floors, kpis, covered
     )
-    for kpi in kpis:
-        queries = groups.rate_queries(rules, kpi, "", "{{feature}}", top=10)
-        panel = panels.series(groups.title(kpi), groups.meaning(kpi), queries)
-        panel = groups.with_target(panel).links(links.runbook(rules, kpi)).data_links(here)
-        board = board.with_panel(panel)
-    return board
+    board = board.with_row(Row(title)).with_panel(strip.data_links(here))
+    return groups.with_rates(board, rules, kpis, "", here)

@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 
 from grafana_foundation_sdk.builders.dashboard import AnnotationQuery, Dashboard, DashboardLink
+from grafana_foundation_sdk.cog.builder import Builder
+from grafana_foundation_sdk.models import dashboard as model
 from grafana_foundation_sdk.models.dashboard import DashboardCursorSync, DashboardLinkType
 
 from alerts.dashboards import links, variables
@@ -36,6 +38,13 @@ def frame(
         .annotations(list(annotations))
         .link(others)
     )
+
+
+def with_panels(board: Dashboard, *panels: Builder[model.Panel]) -> Dashboard:
+    """The dashboard, with these panels in their order."""
+    for panel in panels:
+        board = board.with_panel(panel)
+    return board
 
 
 def with_runbooks(board: Dashboard, rules: Rules) -> Dashboard:

@@ -1,8 +1,8 @@
 """The KPIs in the rows in which people read them."""
 
-from grafana_foundation_sdk.builders import timeseries
+from grafana_foundation_sdk.builders.dashboard import Dashboard
 
-from alerts.dashboards import panels
+from alerts.dashboards import links, panels
 from alerts.dashboards.known import rate
 from alerts.dashboards.limits import TARGET_SERIES, TIER_SERIES, Rules
 from alerts.dashboards.sources import Query, range_query
@@ -32,17 +32,24 @@ def meaning(kpi: str) -> str:
     return f"{said} Bad over evaluated in 5 minutes; a gap is UNKNOWN, see the strip above."
 
 
-def rate_queries(rules: Rules, kpi: str, feature: str, legend: str, top: int = 0) -> list[Query]:
+def with_rates(board: Dashboard, rules: Rules, kpis: tuple[str, ...], feature: str, go: list[links.Link]) -> Dashboard:
+    """The dashboard, with the rate of each KPI and its targets: of one feature, or without a matcher of the ten worst.
+
+    `go` is where a click on a series leads.
+    """
+    legend, top = ("{{kpi}}", 0) if feature else ("{{feature}}", 10)
+    for kpi in kpis:
+        panel = panels.series(title(kpi), meaning(kpi), _rate_queries(rules, kpi, feature, legend, top))
+        board = board.with_panel(panels.line(panel, TARGET, "red").links(links.runbook(rules, kpi)).data_links(go))
+    return board
+
+
+def _rate_queries(rules: Rules, kpi: str, feature: str, legend: str, top: int) -> list[Query]:
     """The rate, of the `top` highest features if told, and the targets of the risk tiers in sight."""
-    expr = rate([kpi], feature)
+    expr = rate(rules.floors, [kpi], feature)
     queries = [range_query(f"topk({top}, {expr})" if top else expr, legend)]
     if kpi in rules.targets:
         tiers = f"{TIER_SERIES}{{{feature}}}" if feature else TIER_SERIES
         target = f'max by (tier) ({TARGET_SERIES}{{kpi="{kpi}"}}) and on (tier) {tiers}'
         queries.append(range_query(target, f"{TARGET} {{{{tier}}}}", "B"))
     return queries
-
-
-def with_target(panel: timeseries.Panel) -> timeseries.Panel:
-    """The panel, with its targets drawn as lines."""
-    return panels.line(panel, TARGET, "red")

@@ -8,12 +8,11 @@ from grafana_foundation_sdk.models.dashboard import DashboardLinkType
 
 from alerts.dashboards import events, links, panels, variables
 from alerts.dashboards.frame import frame, with_runbooks
-from alerts.dashboards.known import chosen_coverage, chosen_rate
+from alerts.dashboards.known import EVERY, chosen_coverage, chosen_rate
 from alerts.dashboards.limits import Rules
 from alerts.dashboards.sources import range_query, sql_series, sql_table
 from alerts.dashboards.variables import FEATURE_AND_KPI, ONE_FEATURE
 from alerts.queries import load
-from schemas.kpis import KPIS
 
 _ONSET = "toDateTime(${onset}, 'UTC')"
 _END = "toDateTime(${end}, 'UTC')"
@@ -93,12 +92,13 @@ def build(rules: Rules) -> Dashboard:
     board = board.with_panel(
         panels.coverage_strip(
             "Coverage of ${kpi}",
-            [kpi.name for kpi in KPIS],
-            range_query(chosen_coverage(ONE_FEATURE), "{{kpi}}"),
+            rules.floors,
+            EVERY,
+            range_query(chosen_coverage(rules.floors, ONE_FEATURE), "{{kpi}}"),
             height=3,
         )
     )
-    return _answers(_rates(board))
+    return _answers(_rates(board, rules))
 
 
 def _head() -> table.Panel:
@@ -117,7 +117,7 @@ def _head() -> table.Panel:
     ).links([links.ask("Ask in SQL", _HEAD.strip())])
 
 
-def _rates(board: Dashboard) -> Dashboard:
+def _rates(board: Dashboard, rules: Rules) -> Dashboard:
     return (
         board.with_panel(
             panels.series(
@@ -131,7 +131,7 @@ def _rates(board: Dashboard) -> Dashboard:
             panels.series(
                 "${kpi}, from the counters",
                 "Over 5 minutes, without the store: it goes on while the store is away.",
-                [range_query(chosen_rate(ONE_FEATURE), "{{kpi}}")],
+                [range_query(chosen_rate(rules.floors, ONE_FEATURE), "{{kpi}}")],
                 width=12,
             )
         )

@@ -1,65 +1,57 @@
 """Unknown is not safe: PromQL that withholds a rate below its coverage floor, and says where it did."""
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
-from schemas.kpis import CATALOGUE, KPIS
+from schemas.kpis import KPIS
 
 COVERAGE = "vigil_kpi_coverage_ratio"
 RATE = "feature_kpi:vigil_kpi_bad_per_evaluated:ratio_rate5m"
-NOT_SCORED = -1.0
-"""Stands in the coverage strip where nothing says how much was evaluated."""
+NOT_SCORED, BELOW = -1.0, -2.0
+"""Stand in the coverage strip where nothing says how much was evaluated, and where it was less than the floor."""
 STEPS = 20
 """A strip shows coverage in steps of 5 %, rounded down: a timeline merges only what is equal."""
 EVER_SEEN = '{__name__=~"vigil_interactions_total|vigil_interactions_expected_total"}'
 """Of a feature that sends, and of one that only says so in its heartbeats."""
+EVERY = tuple(kpi.name for kpi in KPIS)
+Floors = Mapping[str, float]
+"""KPI to the coverage below which it is unknown."""
 
 
-def floor(kpi: str) -> float:
-    """Coverage below which the KPI is unknown."""
-    return CATALOGUE[kpi].coverage_floor
-
-
-def withheld(kpis: Iterable[str], feature: str = "") -> str:
+def withheld(floors: Floors, kpis: Iterable[str], feature: str = "") -> str:
     """Series (feature, kpi) whose coverage is below the KPI's floor. `feature` is a matcher, or nothing."""
-    by_floor: dict[float, list[str]] = defaultdict(list)
-    for kpi in kpis:
-        by_floor[floor(kpi)].append(kpi)
-    return " or ".join(
-        f"(min by (feature, kpi) ({COVERAGE}{{{_both(feature, names)}}}) < {least:g})"
-        for least, names in by_floor.items()
-    )
+    return " or ".join(f"({held} < {least:g})" for least, held in _by_floor(floors, kpis, feature))
 
 
-def rate(kpis: Iterable[str], feature: str = "") -> str:
+def rate(floors: Floors, kpis: Iterable[str], feature: str = "") -> str:
     """Bad over evaluated in 5 minutes, without the series that are unknown. A gap is not 0."""
     kpis = tuple(kpis)
-    return f"{RATE}{{{_both(feature, kpis)}}} unless on (feature, kpi) ({withheld(kpis, feature)})"
+    return f"{RATE}{{{_both(feature, kpis)}}} unless on (feature, kpi) ({withheld(floors, kpis, feature)})"
 
 
-def chosen_rate(feature: str) -> str:
+def chosen_rate(floors: Floors, feature: str) -> str:
     """The same for the KPI in the variable `kpi`."""
-    every = [kpi.name for kpi in KPIS]
-    return f'{RATE}{{{feature}, kpi="$kpi"}} unless on (feature, kpi) ({withheld(every, feature)})'
+    return f'{RATE}{{{feature}, kpi="$kpi"}} unless on (feature, kpi) ({withheld(floors, EVERY, feature)})'
 
 
-def chosen_coverage(feature: str) -> str:
-    """Coverage of the KPI in the variable `kpi`; NOT_SCORED where the scorer says nothing."""
-    held = in_steps(f'min by (kpi) ({COVERAGE}{{{feature}, kpi="$kpi"}})')
-    return f'{held} or label_replace(vector({NOT_SCORED:g}), "kpi", "$kpi", "", "")'
+def chosen_coverage(floors: Floors, feature: str) -> str:
+    """Coverage of the KPI in the variable `kpi`: BELOW its floor, NOT_SCORED where the scorer says nothing."""
+    held = in_steps(f"min by (kpi) (({_covered(floors, EVERY, feature)}) and on (kpi) {_named('$kpi')})")
+    return f"{held} or {NOT_SCORED:g} * {_named('$kpi')}"
 
 
-def coverage_by_kpi(kpis: Iterable[str], feature: str) -> str:
-    """Coverage of one feature, a series for every KPI: NOT_SCORED where the scorer says nothing."""
+def coverage_by_kpi(floors: Floors, kpis: Iterable[str], feature: str) -> str:
+    """Coverage of one feature, a series for every KPI: BELOW its floor, NOT_SCORED where the scorer says nothing."""
     kpis = tuple(kpis)
-    held = in_steps(f"min by (kpi) ({COVERAGE}{{{_both(feature, kpis)}}})")
-    missing = [f'label_replace(vector({NOT_SCORED:g}), "kpi", "{kpi}", "", "")' for kpi in kpis]
-    return " or ".join([held, *missing])
+    missing = [f"{NOT_SCORED:g} * {_named(kpi)}" for kpi in kpis]
+    return " or ".join([in_steps(f"min by (kpi) ({_covered(floors, kpis, feature)})"), *missing])
 
 
-def coverage_by_feature(kpis: Iterable[str], feature: str) -> str:
-    """The lowest coverage among these KPIs, a series for every feature: NOT_SCORED where the scorer says nothing."""
-    held = in_steps(f"min by (feature) ({COVERAGE}{{{_both(feature, tuple(kpis))}}})")
+def coverage_by_feature(floors: Floors, kpis: Iterable[str], feature: str) -> str:
+    """The lowest coverage among these KPIs, a series for every feature: BELOW where one of them is below its floor,
+    NOT_SCORED where the scorer says nothing.
+    """
+    held = in_steps(f"min by (feature) ({_covered(floors, kpis, feature)})")
     name_and = EVER_SEEN.replace("}", f", {feature}}}") if feature else EVER_SEEN
     return f"{held} or on (feature) {NOT_SCORED:g} * group by (feature) ({name_and})"
 
@@ -74,6 +66,24 @@ def on_a_step(least: float, steps: int = STEPS) -> float:
     if round(least * steps, 9) % 1:
         raise ValueError(f"{least} is no multiple of 1 / {steps}, the steps in which the strip shows coverage")
     return least
+
+
+def _by_floor(floors: Floors, kpis: Iterable[str], feature: str) -> list[tuple[float, str]]:
+    """Each floor, and the coverage of the KPIs that have it."""
+    names: dict[float, list[str]] = defaultdict(list)
+    for kpi in kpis:
+        names[floors[kpi]].append(kpi)
+    return [(least, f"min by (feature, kpi) ({COVERAGE}{{{_both(feature, group)}}})") for least, group in names.items()]
+
+
+def _covered(floors: Floors, kpis: Iterable[str], feature: str) -> str:
+    """Coverage, compared with the floor before anything is rounded."""
+    parts = _by_floor(floors, kpis, feature)
+    return " or ".join(f"({held} >= {least:g}) or (0 * ({held} < {least:g}) + {BELOW:g})" for least, held in parts)
+
+
+def _named(kpi: str) -> str:
+    return f'label_replace(vector(1), "kpi", "{kpi}", "", "")'
 
 
 def _both(feature: str, kpis: Iterable[str]) -> str:

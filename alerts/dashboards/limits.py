@@ -3,15 +3,14 @@
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from importlib import resources
 from typing import Any
 
-import yaml
+from alerts.policy import Policy
+from schemas.kpis import KPIS
 
 INCOMPLETE = ("feature:vigil_interactions_per_expected:ratio_rate5m", "<")
-UNCOVERED = ("feature_kpi:vigil_kpi_evaluated_per_interaction:ratio_rate5m", "<")
 SILENT = ("time() - feature:vigil_feature_last_heartbeat_timestamp_seconds:max", ">")
-WATERMARK = ("time() - max by (topic, partition) (vigil_watermark_timestamp_seconds)", ">")
+WATERMARK = ("time() - max by (topic, partition) (last_over_time(vigil_watermark_timestamp_seconds[1d]))", ">")
 SCORER = ("max by (instance) (time() - vigil_scored_until_timestamp_seconds)", ">")
 REFUSED = (
     "sum by (topic) (increase(vigil_dead_letters_total[15m]))"
@@ -29,12 +28,15 @@ TARGET_SERIES = "tier_kpi:vigil_kpi_target:ratio"
 TIER_SERIES = "feature:vigil_risk_tier:info"
 """The recorded series of a KPI's target by risk tier, which its alerts are held against, and of a feature's tier."""
 
+OWNERS = "feature:vigil_risk_tier:info{feature} * on (feature) group_left (owner) feature:vigil_owner:info{feature}"
+"""Tier and owner of the features that a matcher in braces chooses; format it with nothing for all of them."""
+
 _NUMBER = r"(\d+(?:\.\d+)?(?:e-?\d+)?)"
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the dashboards take from the rules."""
+    """What the dashboards take from the policy and its rules."""
 
     expressions: tuple[str, ...]
     """Of the alerts, blanks made single."""
@@ -44,10 +46,12 @@ class Rules:
     """KPI to the name and the runbook's address of an alert that names it, the first one."""
     addresses: Mapping[str, str]
     """Alert to its runbook's address."""
+    floors: Mapping[str, float]
+    """KPI to the coverage below which it is unknown."""
 
 
-def read(rules: Sequence[Mapping[str, Any]]) -> Rules:
-    """From rules as they stand in the groups of a rule file."""
+def read(rules: Sequence[Mapping[str, Any]], policy: Policy) -> Rules:
+    """From rules as they stand in the groups of a rule file, and the policy that they are built from."""
     alerts = [rule for rule in rules if "alert" in rule]
     targets = {rule.get("labels", {}).get("kpi") for rule in rules if rule.get("record") == TARGET_SERIES}
     runbooks: dict[str, tuple[str, str]] = {}
@@ -59,6 +63,7 @@ def read(rules: Sequence[Mapping[str, Any]]) -> Rules:
         targets=frozenset(kpi for kpi in targets if kpi),
         runbooks=runbooks,
         addresses={rule["alert"]: rule["annotations"]["runbook_url"] for rule in alerts},
+        floors={kpi.name: policy.floor(kpi.name, kpi.coverage_floor) for kpi in KPIS},
     )
 
 
@@ -75,11 +80,3 @@ def limit(rules: Rules, series: str, comparison: str) -> float:
     if len(found) != 1:
         raise ValueError(f"the alerts compare {series!r} with {sorted(found) or 'nothing'}; a panel can draw one line")
     return found.pop()
-
-
-def shipped() -> Rules:
-    """The rules in `alerts/rules`."""
-    folder = resources.files("alerts") / "rules"
-    files = sorted((file for file in folder.iterdir() if file.name.endswith(".yaml")), key=lambda file: file.name)
-    groups = [group for file in files for group in yaml.safe_load(file.read_text("utf-8"))["groups"]]
-    return read([rule for group in groups for rule in group["rules"]])

@@ -27,7 +27,7 @@ from grafana_foundation_sdk.models.dashboard import DynamicConfigValue
 from grafana_foundation_sdk.models.text import TextMode
 
 from alerts.dashboards import colours
-from alerts.dashboards.known import floor, on_a_step
+from alerts.dashboards.known import Floors, on_a_step
 from alerts.dashboards.sources import CLICKHOUSE, PROMETHEUS, Query, SqlQuery
 
 NOTHING = "UNKNOWN"
@@ -120,24 +120,23 @@ def line(panel: timeseries.Panel, name: str, colour: str) -> timeseries.Panel:
     return panel.override_by_regexp(f"/^{name}/", properties)
 
 
-def coverage_strip(title: str, kpis: Iterable[str], query: Query, *, height: int = 5) -> statetimeline.Panel:
-    """How much of each KPI was evaluated: the share while it is known, UNKNOWN below the floor. For a row's top.
+def coverage_strip(
+    title: str, floors: Floors, kpis: Iterable[str], query: Query, *, height: int = 5
+) -> statetimeline.Panel:
+    """How much of each KPI was evaluated: the share while it is known, UNKNOWN below its floor. For a row's top.
 
-    ValueError when the KPIs have different floors, or one between two steps: the strip could not show it.
+    The query compares with the floors, so what it shows from 0 on is known.
     """
-    floors = {floor(kpi) for kpi in kpis}
-    if len(floors) != 1:
-        raise ValueError(f"one strip cannot show the floors {sorted(floors)}; make one for each")
-    least = on_a_step(floors.pop())
+    least = ", ".join(f"{floor:g}" for floor in sorted({floors[kpi] for kpi in kpis}))
     meaning = (
-        f"Evaluated over expected, rounded down to 5 %. Below {least:.0%} the KPI is UNKNOWN and its rate is withheld "
-        "underneath: an empty chart under a purple strip is not a 0."
+        f"Evaluated over expected, rounded down to 5 %. Below its floor ({least}) a KPI is UNKNOWN and its rate is "
+        "withheld underneath: an empty chart under a purple strip is not a 0."
     )
     return (
         _timeline(title, meaning, query, height=height)
         .unit("percentunit")
         .decimals(0)
-        .mappings(colours.coverage_mappings(least, "no score"))
+        .mappings(colours.coverage_mappings(0, "no score"))
     )
 
 

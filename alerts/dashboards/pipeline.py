@@ -3,9 +3,10 @@
 from grafana_foundation_sdk.builders import timeseries
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
-from alerts.dashboards import colours, events, links, panels
+from alerts.dashboards import colours, events, links, numbers, panels
 from alerts.dashboards.frame import frame
 from alerts.dashboards.limits import REFUSED, SCORER, WATERMARK, Rules, limit
+from alerts.dashboards.probes import probes
 from alerts.dashboards.sources import instant_query, range_query, sql_table, table_query
 
 _NEVER = 1e9
@@ -34,7 +35,7 @@ def build(rules: Rules) -> Dashboard:
         [events.changes("what IN ('policy', 'guardrail')")],
     )
     board = _intake(_numbers(board, rules), rules)
-    return _details(_scorer(_store(board, rules), rules))
+    return _details(probes(_scorer(_store(board, rules), rules)))
 
 
 def _numbers(board: Dashboard, rules: Rules) -> Dashboard:
@@ -65,15 +66,7 @@ def _numbers(board: Dashboard, rules: Rules) -> Dashboard:
             )
         )
         .with_panel(panels.number("Records behind", "Over all partitions.", instant_query("sum(vigil_lag_records)")))
-        .with_panel(
-            panels.number(
-                "Scored until",
-                "Age of the newest window that every scorer has finished.",
-                instant_query("time() - min(vigil_scored_until_timestamp_seconds > 0)"),
-                unit="s",
-                judged=colours.bad_from(limit(rules, *SCORER)),
-            )
-        )
+        .with_panel(numbers.scored_until(rules))
         .with_panel(
             panels.number(
                 "Last write",
@@ -216,5 +209,23 @@ def _details(board: Dashboard) -> Dashboard:
                 "",
             )
         )
-        .with_panel(panels.rows("What is running", "By worker.", table_query("vigil_build_info"), height=5))
+        .with_panel(panels.rows("What is running", "By worker.", table_query("vigil_build_info"), width=8, height=5))
+        .with_panel(
+            panels.rows(
+                "The policy in force",
+                "By worker. Several versions: not every worker has read the new one yet, or one refuses it.",
+                table_query("vigil_policy_info"),
+                width=8,
+                height=5,
+            )
+        )
+        .with_panel(
+            panels.number(
+                "A good policy was read",
+                "Age of it, of the worker that read one longest ago.",
+                instant_query("time() - min(vigil_policy_last_reload_success_timestamp_seconds > 0)"),
+                unit="s",
+                width=8,
+            )
+        )
     )

@@ -12,7 +12,9 @@ NAMES = (
     "was_telemetry_complete",
     "which_events",
     "did_guardrails_run",
+    "did_the_filters_catch_the_probes",
     "is_the_monitor_whole",
+    "how_good_are_the_pages",
 )
 """In the order in which they are asked; each is a file `<name>.sql` in this folder."""
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from detectors.base import Bools, Floats
 from monitor.backtest.history import Integers
-from monitor.backtest.moments import checked, moment
 from monitor.errors import UserError
+from monitor.moments import checked, moment
 
 _WIDEST = 40
 

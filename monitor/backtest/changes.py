@@ -8,8 +8,8 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from alerts.queries import load
-from monitor.backtest.moments import rfc3339
 from monitor.errors import UserError
+from monitor.moments import rfc3339
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,9 +14,11 @@ from monitor.backtest.running import run_policy
 from monitor.backtest.scoring import Outcome
 from monitor.backtest.summary import Setting, as_json, as_text
 from monitor.clock import monotonic
+from monitor.columns import SCORED
 from monitor.errors import UserError
 from monitor.policy import Policy
 from monitor.progress import Progress
+from schemas.kpis import CATALOGUE
 
 _HELP = """What would have paged? Windows of a CSV or Parquet FILE, or of the store.
 
@@ -26,14 +28,15 @@ _HELP = """What would have paged? Windows of a CSV or Parquet FILE, or of the st
 
 FILE has the columns ts (start of the window: ISO 8601 or Unix seconds), feature, kpi, evaluated and bad,
 and maybe expected and stratum; or ts, feature and value. Each page is a line of JSON. The budget is false
-pages of one series, which is one KPI of one feature. docs/backtest.md has the rest.
+pages of one feature, over all its KPIs. On the store the policy is VIGIL_POLICY's, or the shipped one, unless
+told otherwise. docs/backtest.md has the rest.
 """
 
 
 @click.command("backtest", help=_HELP)
 @click.argument("file", type=FILE, required=False)
 @with_span
-@click.option("--budget", metavar="PAGES/TIME", help="False pages of a series: 1/week (default), 2/day, 1/1000 weeks.")
+@click.option("--budget", metavar="PAGES/TIME", help="False pages of a feature: 1/week (default), 2/day, 1/1000 weeks.")
 @click.option("--policy", "policy_path", type=FILE, help="YAML file with budgets, directions and silent KPIs.")
 @click.option("--out", type=FILE, help="Write the pages here instead of to standard output.")
 @click.option("--json", "as_json_too", is_flag=True, help="Print the summary as JSON, the last line on stdout.")
@@ -41,7 +44,7 @@ def backtest_command(
     file: Path | None, budget: str | None, policy_path: Path | None, out: Path | None, as_json_too: bool, **given: Any
 ) -> None:
     """Read, score, report."""
-    span, policy = span_of(file, given), policy_of(policy_path, budget)
+    span, policy = span_of(file, given), policy_of(policy_path, budget, file is not None)
     started = monotonic()
     with opened(span) as source:
         read = monotonic()
@@ -62,8 +65,8 @@ def score(source: Source, policy: Policy, begin: int) -> Outcome:
 
 
 def unused(policy: Policy, found: Outcome) -> list[str]:
-    """What the policy says of KPIs that were not there: a typing error would silence nothing."""
-    there = found.watched.keys() | {kpi for _, kpi in found.cold}
+    """What the policy says of KPIs that were not there and that nobody knows: a typing error would silence nothing."""
+    there = found.watched.keys() | {kpi for _, kpi in found.cold} | CATALOGUE.keys() | set(SCORED)
     return [f"the policy names {kpi!r}, which is not there" for kpi in policy.kpis if kpi not in there]
 
 

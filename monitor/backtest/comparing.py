@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from monitor.backtest.moments import rfc3339
 from monitor.backtest.page import Page, line
+from monitor.moments import rfc3339
 
 
 @dataclass(frozen=True, slots=True)

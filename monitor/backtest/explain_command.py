@@ -6,7 +6,6 @@ import click
 
 from monitor.backtest.changes import read_changes
 from monitor.backtest.history import History, Source
-from monitor.backtest.moments import moment_of_option
 from monitor.backtest.options import FILE, Span, opened, policy_of, renamed
 from monitor.backtest.png import BINS, write_png
 from monitor.backtest.stored import StoredSource
@@ -14,6 +13,7 @@ from monitor.backtest.terminal import COLUMNS, picture
 from monitor.backtest.view import look, view
 from monitor.durations import seconds_of
 from monitor.errors import UserError
+from monitor.moments import moment_of_option
 from monitor.windows import WINDOW_SECONDS
 
 _BEFORE, _AFTER = 720, 180
@@ -38,7 +38,7 @@ It is drawn in the terminal, and into --out as PNG. Without --file it looks into
 @click.option("--window", metavar="LENGTH", help="Length of the file's windows; else the smallest spacing.")
 @click.option("--column", "columns", multiple=True, metavar="OURS=THEIRS", help="The file calls a column otherwise.")
 @click.option("--store", "dsn", metavar="DSN", help="The store; VIGIL_STORE by default.")
-@click.option("--budget", metavar="PAGES/TIME", help="False pages of a series: 1/week by default.")
+@click.option("--budget", metavar="PAGES/TIME", help="False pages of a feature: 1/week by default.")
 @click.option("--policy", "policy_path", type=FILE, help="YAML file with budgets.")
 @click.option("--out", type=FILE, help="Write a PNG here.")
 def explain_command(  # noqa: PLR0913  # one argument per option
@@ -56,7 +56,7 @@ def explain_command(  # noqa: PLR0913  # one argument per option
     out: Path | None,
 ) -> None:
     """Read, look, draw."""
-    moment, policy = moment_of_option("--at", at), policy_of(policy_path, budget)
+    moment, policy = moment_of_option("--at", at), policy_of(policy_path, budget, file is not None)
     seconds = None if window is None else seconds_of(window)
     start, end = _around(moment, before, after, WINDOW_SECONDS)  # of the store; a file's may be of another length
     span = Span(file, None if file else start, None if file else end, seconds, renamed(columns), (feature,), dsn)

@@ -98,8 +98,11 @@ class FileSource:
         coverage = np.divide(evaluated, expected, out=np.ones(shape), where=expected > 0.0)
         names = tuple(rows.kpis[one] for one in kpis.tolist())
         floors = np.full(len(kpis), COVERAGE_FLOOR)
-        strata, arrivals = self._by_stratum(mine, kpi, window), _arrivals(names, evaluated)
-        return History(feature, names, start, seconds, evaluated, summed("bad"), coverage, floors, strata, arrivals)
+        bad, strata = summed("bad"), self._by_stratum(mine, kpi, window)
+        return History(
+            feature, names, start, seconds, evaluated, bad, coverage, floors, len(names), strata,
+            arrivals=_arrivals(names, evaluated),
+        )  # fmt: skip
 
     def _by_stratum(self, mine: Integers, kpi: Integers, window: Integers) -> ByStratum | None:
         """The KPIs that have more than one stratum, by stratum; the others have empty rows."""

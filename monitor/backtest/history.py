@@ -25,7 +25,8 @@ class Anew:
 class History:
     """Windows of `seconds` of one feature from a Unix time on, summed over strata.
 
-    `evaluated`, `bad` and `coverage` have shape (kpis, windows); `floors`, below which a window is unknown, (kpis,).
+    `evaluated`, `bad` and `coverage` have shape (kpis, windows); `floors`, below which a window is unknown where the
+    policy does not say, (kpis,). `sharing` KPIs share the feature's budget, those that are not here among them.
     `strata` are the same counts by stratum, a series a KPI, None where there is one stratum alone; a KPI whose rows
     in there are empty is not adjusted for its mix. `arrivals` is the index of the KPI that counts arrivals, `shifts` of
     the one that watches the strata themselves. What a KPI says of a window was known `behind` seconds later than that
@@ -40,6 +41,7 @@ class History:
     bad: Floats
     coverage: Floats
     floors: Floats
+    sharing: int
     strata: ByStratum | None = None
     arrivals: int | None = None
     shifts: int | None = None
@@ -50,10 +52,9 @@ class History:
         """Unix time at which this window of this KPI begins."""
         return self.start + window * self.seconds - (self.behind[kpi] if self.behind else 0)
 
-    def known(self, floor: float | None) -> tuple[Floats, Floats]:
-        """Evaluated and bad, 0 where the window is unknown: below `floor`, or without one below the KPI's own."""
-        floors = self.floors[:, None] if floor is None else floor
-        keep = self.coverage >= floors
+    def known(self, floors: Floats) -> tuple[Floats, Floats]:
+        """Evaluated and bad, 0 where the window is unknown: where coverage is below these, shape (kpis,)."""
+        keep = self.coverage >= floors[:, None]
         return np.where(keep, self.evaluated, 0.0), np.where(keep, self.bad, 0.0)
 
 

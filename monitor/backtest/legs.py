@@ -11,7 +11,6 @@ from detectors.knowledge import adjusted
 from detectors.rolling import ByStratum, Columns, Leg, lived, roll
 from detectors.schedule import HISTORY, LAG, REPLAYED, learned_at, slot
 from monitor.backtest.history import Anew, History, Integers
-from monitor.errors import UserError
 from monitor.policy import Policy
 
 _TRACE = 1e-9
@@ -56,17 +55,12 @@ class Watch:
 
 def watches(history: History, policy: Policy) -> Iterator[Watch]:
     """The history in one part for each budget. Raises UserError where a budget is shorter than two windows."""
-    evaluated, bad = history.known(policy.coverage_floor)
+    evaluated, bad = history.known(policy.floors(history.kpis, history.floors))
     shift = (slot(history.feature) - history.start) % history.seconds
     trace = np.where((evaluated > 0.0).any(axis=0), _TRACE, 0.0)[None]
-    seconds = np.array([policy.budget_seconds(kpi) for kpi in history.kpis])
-    for budget in np.unique(seconds).tolist():
-        if budget < 2 * history.seconds:
-            raise UserError(
-                f"a budget of one page in {budget:,.0f} s is shorter than two windows of {history.seconds:,} s; "
-                "give a longer one, such as --budget 1/week"
-            )
-        kpis = np.flatnonzero(seconds == budget)
+    budgets = np.array([policy.budget_windows(kpi, history.sharing, history.seconds) for kpi in history.kpis])
+    for budget in np.unique(budgets).tolist():
+        kpis = np.flatnonzero(budgets == budget)
         columns = Columns(
             history.start + shift,
             history.seconds,
@@ -77,7 +71,7 @@ def watches(history: History, policy: Policy) -> Iterator[Watch]:
             shifts=_place(kpis, history.shifts),
         )
         anew = tuple(Anew(one.at + shift, one.heard + shift) for one in history.anew)
-        yield Watch(history.feature, tuple(kpis.tolist()), columns, shift, budget / history.seconds, anew)
+        yield Watch(history.feature, tuple(kpis.tolist()), columns, shift, budget, anew)
 
 
 def legs(watch: Watch, begin: int) -> Iterator[Leg]:

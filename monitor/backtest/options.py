@@ -7,20 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import click
-from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from monitor.backtest.files import FileSource
 from monitor.backtest.history import Source
-from monitor.backtest.moments import moment_of_option
 from monitor.backtest.notes import about_windows
 from monitor.backtest.stored import StoredSource
 from monitor.durations import budget_of, seconds_of
 from monitor.errors import UserError
-from monitor.policy import Policy, load_policy
+from monitor.moments import moment_of_option
+from monitor.policy import SHIPPED_POLICY, Policy, load_policy
 from monitor.progress import Progress
+from monitor.reading import reader
 from monitor.settings import load as load_settings
-from monitor.store.endpoint import open_reader
 
 FILE = click.Path(path_type=Path)
 _OPTIONS = (
@@ -87,10 +85,15 @@ def renamed(pairs: Sequence[str]) -> dict[str, str]:
     return {ours: theirs for ours, _, theirs in (pair.partition("=") for pair in pairs)}
 
 
-def policy_of(path: Path | None, budget: str | None) -> Policy:
-    """The policy of a file, or one with nothing but a budget. Raises UserError."""
+def policy_of(path: Path | None, budget: str | None, of_file: bool) -> Policy:
+    """The policy of a file, or one with nothing but a budget. Raises UserError.
+
+    Windows of the store, not `of_file`, are judged by the policy of a worker with our settings unless told otherwise.
+    """
     if path is not None and budget is not None:
         raise UserError("give --policy or --budget; a policy has a budget of its own")
+    if path is None and budget is None and not of_file:
+        path = load_settings().policy or SHIPPED_POLICY
     if path is not None:
         return load_policy(path)
     text = budget or "1/week"
@@ -110,16 +113,3 @@ def opened(span: Span) -> Iterator[Source]:
         source = FileSource(span.file, span.window, span.columns, span.end, progress.add)
     source.notes += [] if source.are_values else about_windows(source.seconds)
     yield source
-
-
-@contextmanager
-def reader(dsn: str | None) -> Iterator[Client]:
-    """A client of the store, through its holder where a worker has it. Raises UserError. Blocking."""
-    settings = load_settings()
-    client = open_reader(dsn or settings.store, settings.password())
-    try:
-        yield client
-    except ClickHouseError as error:
-        raise UserError("the store does not answer as it should; is it migrated? `vigil migrate` does it") from error
-    finally:
-        client.close()

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
-from monitor.backtest.moments import rfc3339
+from monitor.moments import rfc3339
 
 Direction = Literal["up", "down"]
 

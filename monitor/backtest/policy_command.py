@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ _CHECK_HELP = """Say what is wrong with a policy, by line. Without FILE: the shi
   vigil policy check
   vigil policy check my-policy.yaml
 """
-_BUILD_HELP = """Write rules, routes and the rest of what a policy stands for. Without FILE: the shipped one.
+_BUILD_HELP = """Write rules, routes, dashboards and what else a policy stands for. Without FILE: the shipped one.
 
 \b
   vigil policy build                                  into alerts/ of this installation
@@ -56,15 +57,35 @@ def check_command(file: Path) -> None:
 @click.option("--out", type=FILE, default=SHIPPED_POLICY.parent, help="Folder to write into; alerts/ without it.")
 @click.option("--check", is_flag=True, help="Compare and write nothing.")
 def build_command(file: Path, out: Path, check: bool) -> None:
-    """Texts from the policy, onto the disk."""
-    built = files(_checked(file))
+    """Texts from the policy, onto the disk; what an earlier policy built of features that are gone, off it."""
+    policy = _checked(file)
+    built = files(policy) | _dashboards(policy)
     stale = [name for name, text in built.items() if _text(out / name) != text]
-    if check and stale:
-        raise UserError(f"not what would be built: {', '.join(stale)}; run `vigil policy build`")
+    strays = [path for path in (out / "adopt" / "sloth").glob("*.yaml") if _is_stray(path, out, built)]
+    if check and (stale or strays):
+        wrong = [*stale, *(str(path.relative_to(out)) for path in strays)]
+        raise UserError(f"not what would be built: {', '.join(wrong)}; run `vigil policy build`")
     for name in stale:
         (out / name).parent.mkdir(parents=True, exist_ok=True)
         (out / name).write_text(built[name], "utf-8")
+    for path in strays:
+        path.unlink()
     click.echo(f"{len(stale)} of {len(built)} files written" if stale else f"{len(built)} files are as they should be")
+
+
+def _dashboards(policy: Policy) -> dict[str, str]:
+    """Path below alerts/ to text. Raises UserError without the library that builds them."""
+    try:
+        from alerts.dashboards.build import dashboards  # noqa: PLC0415  # it takes a second to load
+    except ModuleNotFoundError as error:
+        raise UserError(f"dashboards are built with {error.name}; install requirements.txt, which has it") from error
+    return dashboards(policy)
+
+
+def _is_stray(path: Path, out: Path, built: Mapping[str, str]) -> bool:
+    """Whether we built it, for a feature that the policy no longer names."""
+    ours = path.read_text("utf-8").startswith("# Built by `vigil policy build`")
+    return ours and path.relative_to(out).as_posix() not in built
 
 
 def _checked(file: Path) -> Policy:

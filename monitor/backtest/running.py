@@ -48,5 +48,6 @@ def _score(source: Source, task: Task, policy: Policy, begin: int) -> Outcome:
         return score_history(history, policy, begin)
     found = Outcome()
     for values in history:
-        found.add(score_values(values, policy, begin))
+        found.add(score_values(values, policy, begin, len(history)))
+    found.watched_features = max(found.watched.values(), default=0)
     return found

@@ -19,8 +19,9 @@ from monitor.policy import Policy
 class Outcome:
     """What came of one history or of many.
 
-    `silent` counts, by KPI, incidents that the policy does not page; `watched` is in seconds, by KPI. `cold` names
-    series, (feature, KPI), that had no baseline at any time; `windows` is how many were gone through.
+    `silent` counts, by KPI, incidents that the policy does not page; `watched` is in seconds, by KPI, and
+    `watched_features`, of each feature that of the KPI that was watched longest. `cold` names series, (feature, KPI),
+    that had no baseline at any time; `windows` is how many were gone through.
     """
 
     pages: list[Page] = field(default_factory=list)
@@ -29,6 +30,7 @@ class Outcome:
     cold: list[tuple[str, str]] = field(default_factory=list)
     series: int = 0
     windows: int = 0
+    watched_features: int = 0
 
     def add(self, more: "Outcome") -> None:
         """Take in what came of another history."""
@@ -38,6 +40,7 @@ class Outcome:
         self.cold += more.cold
         self.series += more.series
         self.windows += more.windows
+        self.watched_features += more.watched_features
 
 
 def score_history(history: History, policy: Policy, begin: int) -> Outcome:
@@ -49,6 +52,7 @@ def score_history(history: History, policy: Policy, begin: int) -> Outcome:
             of[leg.series].append((watch.window(leg.start), leg))
         for place in range(len(watch.kpis)):
             _score_series(history, policy, watch, place, of[place], begin, found)
+    found.watched_features = max(found.watched.values(), default=0)
     return found
 
 
@@ -88,7 +92,7 @@ def _pages(history: History, watch: Watch, place: int, seen: list[tuple[int, Leg
             direction=_direction(one),
             observed=size.bad / size.evaluated if size.evaluated else float(np.nan_to_num(size.expected)),
             expected=size.expected,
-            interval=_interval(size.bad, size.evaluated),
+            interval=wilson(size.bad, size.evaluated),
             log_e=one.log_e,
             evaluated=size.evaluated,
             bad=size.bad,
@@ -97,11 +101,6 @@ def _pages(history: History, watch: Watch, place: int, seen: list[tuple[int, Leg
 
 def _end(history: History, window: int, at_start: bool) -> int:
     return history.start + (window if at_start else window + 1) * history.seconds
-
-
-def _interval(bad: int, evaluated: int) -> tuple[float, float]:
-    low, high = wilson(bad, evaluated)
-    return (low if bad > 0 else 0.0), (high if bad < evaluated or not evaluated else 1.0)  # not 1e-18, by rounding
 
 
 def _direction(one: Incident) -> Direction:

@@ -13,19 +13,16 @@ from detectors.rolling import ByStratum
 from detectors.schedule import HISTORY, LAG
 from detectors.season import DAY
 from monitor.backtest.history import Anew, History, Integers, Task
-from monitor.columns import SCORED, Layout, Series, Tables, judged_after, tables
+from monitor.columns import FLOORS, SCORED, Layout, Series, Tables, judged_after, tables
 from monitor.errors import UserError
 from monitor.history import as_columns, expected_when_judged
-from monitor.store.changes import read_new_baselines
+from monitor.store.changes import HEARD_WITHIN, read_new_baselines
 from monitor.store.windows import read_lively, read_mask_counts
 from monitor.windows import WINDOW_SECONDS, window_start
 from schemas.kpis import ARRIVALS, PROMPT_MIX
 
 EARLIER = HISTORY + 2 * DAY + LAG
 """Seconds of history before the first window: the newest baseline may be a day old, and a look begins a day early."""
-
-HEARD_WITHIN = 60
-"""Seconds after which a scorer acts on a change; by then its record has come."""
 
 
 class StoredSource:
@@ -63,7 +60,6 @@ class StoredSource:
         if not found.mixed:
             kept = kept[kept != SCORED.index(PROMPT_MIX)]
         kpis = tuple(SCORED[kpi] for kpi in kept)
-        # What was unknown has nothing evaluated already, by the KPIs' own floors.
         return History(
             task.feature,
             kpis,
@@ -71,8 +67,9 @@ class StoredSource:
             WINDOW_SECONDS,
             found.evaluated[kept],
             found.bad[kept],
-            np.ones((len(kept), task.windows)),
-            np.zeros(len(kept)),
+            found.coverage[kept],
+            FLOORS[kept],
+            len(SCORED),
             strata=found.strata(kept),
             arrivals=_place(kpis, ARRIVALS),
             shifts=_place(kpis, PROMPT_MIX),
@@ -90,7 +87,7 @@ class StoredSource:
             counts = read_mask_counts(self.client, start, end, [feature])
             expected = expected_when_judged(self.client, start, end, [feature])
         names = sorted_names(counts.stratum.tolist())
-        layout = Layout(Series([feature]), {feature: first}, {feature: names})
+        layout = Layout(Series([feature]), {feature: first}, {feature: names}, np.zeros(len(SCORED)))
         return names, tables(counts, expected, start, end, layout)
 
 
@@ -100,15 +97,18 @@ def _place(kpis: tuple[str, ...], name: str) -> int | None:
 
 @dataclass(slots=True)
 class _Gathered:
-    """All days of a feature of so many windows: `evaluated` and `bad` of shape (KPIs, windows), and both by stratum."""
+    """All days of a feature of so many windows, whatever their coverage: `evaluated`, `bad` and `coverage` of shape
+    (KPIs, windows), and the first two by stratum.
+    """
 
     windows: int
     evaluated: Floats = field(init=False)
     bad: Floats = field(init=False)
+    coverage: Floats = field(init=False)
     _strata: dict[str, tuple[Floats, Floats]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.evaluated, self.bad = self._empty(), self._empty()
+        self.evaluated, self.bad, self.coverage = self._empty(), self._empty(), self._empty()
 
     def _empty(self) -> Floats:
         return np.zeros((len(SCORED), self.windows))
@@ -118,6 +118,7 @@ class _Gathered:
         columns = as_columns(found, names)
         inside = slice(first, first + columns.evaluated.shape[1])
         self.evaluated[:, inside], self.bad[:, inside] = columns.evaluated, columns.bad
+        self.coverage[:, inside] = found.coverage[:, 0, :].T
         for place, name in enumerate(names):
             evaluated, bad = self._strata.setdefault(name, (self._empty(), self._empty()))
             evaluated[:, inside], bad[:, inside] = (table[:, 0, place, :].T for table in found.by_stratum)

@@ -1,4 +1,4 @@
-"""What a backtest found, in numbers: pages per series-week with their interval."""
+"""What a backtest found, in numbers: pages per series-week and per feature-week with their intervals."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -33,8 +33,7 @@ def poisson_interval(count: int, level: float = _LEVEL) -> tuple[float, float]:
 
 def as_json(setting: Setting, found: Outcome, seconds: float) -> dict[str, Any]:
     """The summary for programs; `seconds` is how long it took. Rates are None where nothing was watched."""
-    weeks = sum(found.watched.values()) / WEEK
-    low, high = poisson_interval(len(found.pages))
+    weeks, feature_weeks = sum(found.watched.values()) / WEEK, found.watched_features / WEEK
     pages = Counter(page.kpi for page in found.pages)
     return {
         "source": setting.source,
@@ -45,8 +44,11 @@ def as_json(setting: Setting, found: Outcome, seconds: float) -> dict[str, Any]:
         "windows": found.windows,
         "series_weeks": round(weeks, 4),
         "pages": len(found.pages),
-        "pages_per_series_week": round(len(found.pages) / weeks, 4) if weeks else None,
-        "interval_95": [round(low / weeks, 4), round(high / weeks, 4)] if weeks else None,
+        "pages_per_series_week": _per(weeks, len(found.pages)),
+        "interval_95": _interval_per(weeks, len(found.pages)),
+        "feature_weeks": round(feature_weeks, 4),
+        "pages_per_feature_week": _per(feature_weeks, len(found.pages)),
+        "interval_95_per_feature_week": _interval_per(feature_weeks, len(found.pages)),
         "not_paged_by_policy": found.silent.total(),
         "by_kpi": {
             kpi: {
@@ -59,6 +61,14 @@ def as_json(setting: Setting, found: Outcome, seconds: float) -> dict[str, Any]:
         "windows_per_second": round(found.windows / max(seconds, 1e-9)),
         "notes": list(setting.notes),
     }
+
+
+def _per(weeks: float, pages: int) -> float | None:
+    return round(pages / weeks, 4) if weeks else None
+
+
+def _interval_per(weeks: float, pages: int) -> list[float] | None:
+    return [round(end / weeks, 4) for end in poisson_interval(pages)] if weeks else None
 
 
 def as_text(summary: dict[str, Any], found: Outcome) -> str:
@@ -76,7 +86,10 @@ def as_text(summary: dict[str, Any], found: Outcome) -> str:
         )
     total = f"{summary['pages']:,} pages of {summary['series']:,} series in {summary['series_weeks']:,.2f} series-weeks"
     if summary["pages_per_series_week"] is not None:
-        low, high = summary["interval_95"]
-        total += f": {summary['pages_per_series_week']:.3g} per series-week (95 % interval {low:.3g} to {high:.3g})"
+        low, high = summary["interval_95_per_feature_week"]
+        total += (
+            f": {summary['pages_per_series_week']:.3g} per series-week, "
+            f"{summary['pages_per_feature_week']:.3g} per feature-week (95 % interval {low:.3g} to {high:.3g})"
+        )
     lines.append(f"{total}; policy {summary['policy']}")
     return "\n".join(lines)

@@ -3,8 +3,8 @@
 import numpy as np
 
 from detectors.base import Floats
-from monitor.backtest.moments import rfc3339
 from monitor.backtest.view import View, highest_evidence
+from monitor.moments import rfc3339
 
 WIDTH, HEIGHT = 80, 24
 _MARGIN = 10

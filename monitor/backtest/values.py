@@ -11,10 +11,13 @@ from monitor.backtest.scoring import Outcome
 from monitor.policy import Policy
 
 
-def score_values(values: Values, policy: Policy, begin: int) -> Outcome:
-    """What the policy would have paged of values from `begin`, Unix seconds, on; those before are learned from."""
+def score_values(values: Values, policy: Policy, begin: int, sharing: int = 1) -> Outcome:
+    """What the policy would have paged of values from `begin`, Unix seconds, on; those before are learned from.
+
+    `sharing` series of the feature share its budget.
+    """
     found = Outcome(series=1, windows=len(values.values))
-    run = run_values(values.times, values.values, policy.budget_seconds(values.kpi))
+    run = run_values(values.times, values.values, policy.budget_seconds(values.kpi, sharing))
     scored = np.flatnonzero(np.isfinite(run.low) & (values.times >= begin))  # while it warms up, anything may come
     if len(scored) == 0:
         found.cold.append((values.feature, values.kpi))

@@ -91,9 +91,7 @@ def replay_command(file: Path, as_json: bool, broker: str | None, **options: Any
     """Parse, replay, report."""
     if options["show"] and not options["dry_run"]:
         raise UserError("--show is for --dry-run; add --dry-run")
-    settings = load_settings()
-    if broker is not None:
-        settings = settings.model_copy(update={"broker": broker})
+    settings = load_settings(broker=broker)
     summary = replay(Options(file, **options), settings, World(shown=click.echo))
     click.echo(json.dumps(asdict(summary)) if as_json else report(summary))
     if not summary.events and not summary.interrupted:

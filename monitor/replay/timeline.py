@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from kafka.errors import KafkaError
 
+from monitor.broker import broker_of
 from monitor.errors import UserError
 from monitor.producing import Sender, ensure_topics, sender
 from monitor.replay.events import Event
@@ -53,10 +54,11 @@ def show(line: Line, count: int, world: World) -> None:
 
 def send(line: Line, settings: Settings, pace: Pace, world: World, summary: Summary) -> None:
     """Send everything; Ctrl-C ends it early, and what was queued is still sent. Raises UserError."""
+    broker = broker_of(settings)
     if settings.create_topics:
-        ensure_topics(settings.broker, [TELEMETRY_TOPIC], settings.partitions)
+        ensure_topics(broker, [TELEMETRY_TOPIC], settings.partitions, settings.replication)
     try:
-        with sender(settings.broker, "vigil-replay") as out:
+        with sender(broker, "vigil-replay") as out:
             try:
                 _paced(line, out, pace, world)
             except KeyboardInterrupt:
@@ -65,7 +67,7 @@ def send(line: Line, settings: Settings, pace: Pace, world: World, summary: Summ
                 summary.sent = out.sent
     except KafkaError as error:
         name = type(error).__name__
-        raise UserError(f"{settings.broker} stopped answering ({name}) after {summary.sent} records") from error
+        raise UserError(f"{broker} stopped answering ({name}) after {summary.sent} records") from error
 
 
 def _paced(line: Line, out: Sender, pace: Pace, world: World) -> None:

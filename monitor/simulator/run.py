@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from monitor.broker import broker_of
 from monitor.clock import monotonic, now
 from monitor.errors import UserError
 from monitor.producing import ensure_topics
@@ -23,7 +24,7 @@ __all__ = ["simulate", "simulate_command"]
 
 
 @click.command("simulate")
-@click.option("--broker", default=lambda: load().broker, show_default="VIGIL_BROKER", help="Kafka bootstrap servers.")
+@click.option("--broker", show_default="VIGIL_BROKER", help="Kafka bootstrap servers.")
 @click.option("--rate", default=120.0, show_default=True, help="Interactions per second, as the mean of a week.")
 @click.option("--seconds", type=float, help="How long; without it, until stopped.")
 @click.option("--seed", default=1, show_default=True, help="The same seed and start give the same events.")
@@ -36,7 +37,7 @@ __all__ = ["simulate", "simulate_command"]
 @click.option("--json", "as_json", is_flag=True, help="The last line is a JSON object: the tally and the truth.")
 @click.option("--status-file", type=click.Path(path_type=Path), help="The same object, rewritten once a second.")
 def simulate_command(  # noqa: PLR0913  # one argument per option
-    broker: str,
+    broker: str | None,
     rate: float,
     seconds: float | None,
     seed: int,
@@ -59,7 +60,9 @@ def simulate_command(  # noqa: PLR0913  # one argument per option
         raise UserError("--feature, --size and --duration describe an incident: name one with --scenario")
     incident = scenario(name, at, feature, size, duration) if name else None
     plan = Plan(event_start(now(), seconds, speed), seed, seconds, Traffic(rate), scenario=incident)
-    ensure_topics(broker, TOPICS, load().partitions)
+    settings = load(broker=broker)
+    known = broker_of(settings)
+    ensure_topics(known, TOPICS, settings.partitions, settings.replication)
     plan = replace(plan, start=event_start(now(), seconds, speed))  # making topics took a while
     stop, began = threading.Event(), monotonic()
     with stopped_by_signals(stop), _progress(seconds) as progress:
@@ -71,7 +74,7 @@ def simulate_command(  # noqa: PLR0913  # one argument per option
             if status_file is not None:
                 write_status(status_file, report(plan, tally, done))
 
-        tally = simulate(broker, plan, Pace(speed), stop, on_tick)
+        tally = simulate(known, plan, Pace(speed), stop, on_tick)
     if as_json:
         click.echo(report(plan, tally, True))
     else:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from kafka.errors import KafkaError
 
+from monitor.broker import Broker
 from monitor.clock import Timer, monotonic
 from monitor.errors import UserError
 from monitor.producing import sender
@@ -34,7 +35,7 @@ class Pace:
 
 
 def simulate(
-    broker: str,
+    broker: Broker | str,
     plan: Plan,
     pace: Pace | None = None,
     stop: threading.Event | None = None,

@@ -1,7 +1,10 @@
-"""Writing and reading what was learned of each series."""
+"""Writing and reading what was learned of each series.
+
+The column `policy_version` says what of a policy the learning depends on, and not which policy it was: a policy that
+changes one budget finds all other baselines where they are.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,6 +16,7 @@ from detectors.knowledge import Knowledge
 from detectors.rows import PARAMETERS
 from detectors.strata import Reference
 from detectors.traffic_shape import BINS, WEEKDAYS, Shape
+from monitor.terms import Terms
 
 _LEARNED = (
     "kpi", "parameters", "fitted", "windows", "seconds", "strata", "strata_rates", "strata_mean", "shape", "shifts",
@@ -20,41 +24,36 @@ _LEARNED = (
 _COLUMNS = ("feature", "detector", "policy_version", "learned_at", *_LEARNED)
 
 
-@dataclass(frozen=True, slots=True)
-class Learner:
-    """Who learned it: baselines of others are not for us. `budget` is in windows per false page of a series."""
-
-    detector: str
-    policy: str
-    budget: float
-
-
-def insert_knowledge(client: Client, by: Learner, feature: str, at: int, learned: Mapping[str, Knowledge]) -> None:
+def insert_knowledge(client: Client, by: Terms, feature: str, at: int, learned: Mapping[str, Knowledge]) -> None:
     """Write what was learned of a feature's KPIs at a moment, Unix seconds. Blocking."""
-    who = (feature, by.detector, by.policy, datetime.fromtimestamp(at, UTC))
-    client.insert("baselines", [[*who, kpi, *_numbers(one)] for kpi, one in learned.items()], column_names=_COLUMNS)
+    moment, learned_by = datetime.fromtimestamp(at, UTC), by.learned_by
+    rows = [[feature, by.detector, learned_by[kpi], moment, kpi, *_numbers(one)] for kpi, one in learned.items()]
+    client.insert("baselines", rows, column_names=_COLUMNS)
 
 
-def read_knowledge(
-    client: Client, by: Learner, moments: Mapping[str, int], kpis: Sequence[str]
-) -> dict[str, Mapping[str, Knowledge]]:
-    """What was learned of these features at these moments, feature to KPI; of features that have all. Blocking."""
+def read_knowledge(client: Client, by: Terms, moments: Mapping[str, int]) -> dict[str, dict[str, Knowledge]]:
+    """What was learned by these terms of these features at these moments, feature to KPI. Blocking.
+
+    Of a KPI whose budget was another one, nothing.
+    """
     if not moments:
         return {}
+    learned_by = by.learned_by
     found = client.query(
-        f"SELECT toString(feature), toUnixTimestamp(learned_at), toString(kpi), {', '.join(_LEARNED[1:])} "  # noqa: S608
-        "FROM baselines WHERE feature IN {features:Array(String)} AND detector = {detector:String} "
-        "AND policy_version = {policy:String} AND learned_at >= {since:DateTime('UTC')}",
+        "SELECT toString(feature), toUnixTimestamp(learned_at), toString(policy_version), toString(kpi), "  # noqa: S608
+        f"{', '.join(_LEARNED[1:])} FROM baselines "
+        "WHERE feature IN {features:Array(String)} AND detector = {detector:String} "
+        "AND policy_version IN {learned_by:Array(String)} AND learned_at >= {since:DateTime('UTC')}",
         {
-            "features": list(moments), "detector": by.detector, "policy": by.policy,
+            "features": list(moments), "detector": by.detector, "learned_by": sorted(set(learned_by.values())),
             "since": datetime.fromtimestamp(min(moments.values()), UTC),
         },
     )  # fmt: skip
     learned: dict[str, dict[str, Knowledge]] = {}
-    for feature, at, kpi, *numbers in found.result_rows:
-        if int(at) == moments[feature] and len(numbers[0]) == PARAMETERS:
+    for feature, at, text, kpi, *numbers in found.result_rows:
+        if int(at) == moments[feature] and text == learned_by.get(kpi) and len(numbers[0]) == PARAMETERS:
             learned.setdefault(feature, {})[kpi] = _knowledge(numbers)
-    return {feature: rows for feature, rows in learned.items() if set(kpis) <= set(rows)}
+    return learned
 
 
 def _numbers(known: Knowledge) -> list[Any]:

@@ -4,6 +4,9 @@ from datetime import UTC, datetime
 
 from clickhouse_connect.driver.client import Client
 
+HEARD_WITHIN = 60
+"""Seconds after a change at which a scorer acts on it; by then its record has come."""
+
 
 def read_new_baselines(client: Client, start: int, end: int) -> list[tuple[str, int]]:
     """(feature, Unix seconds) of the changes in [start, end) after which normal is learned anew, in order of time.

@@ -1,6 +1,7 @@
 """A client from a DSN: chdb:///path for the embedded engine, http(s)://user@host:8123/db for a server."""
 
 import re
+import ssl
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -8,6 +9,7 @@ import clickhouse_connect
 from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
+from monitor.addresses import is_loopback, store_fault
 from monitor.errors import UserError
 
 SETTINGS: dict[str, object] = {
@@ -30,14 +32,23 @@ def embedded_path(dsn: str) -> Path:
     return Path(urlsplit(dsn).path)
 
 
-def connect(dsn: str, password: str = "") -> Client:
-    """A client with a session of its own. Blocking; raises UserError when the store cannot be reached."""
+def connect(dsn: str, password: str = "", ca_file: Path | None = None, cleartext: bool = False) -> Client:
+    """A client with a session of its own. Blocking; raises UserError when the store cannot be reached.
+
+    Over https the server's certificate and host name are checked, against `ca_file` or the system's authorities.
+    Over http a password leaves this machine only when `cleartext` allows it.
+    """
+    if why := refusal(dsn, password, ca_file, cleartext):
+        raise UserError(why)
     try:
         if is_embedded(dsn):
             embedded_path(dsn).mkdir(parents=True, exist_ok=True, mode=0o700)
             return clickhouse_connect.get_client(dsn=dsn, settings=SETTINGS, tz_mode="aware")
         return clickhouse_connect.get_client(
             dsn=dsn,
+            interface=urlsplit(dsn).scheme,  # else the port decides, and https://host:9443 goes unencrypted
+            verify=True,
+            ca_cert=None if ca_file is None else str(ca_file),
             settings=SETTINGS,
             tz_mode="aware",
             autogenerate_session_id=False,
@@ -48,6 +59,32 @@ def connect(dsn: str, password: str = "") -> Client:
         )
     except (ClickHouseError, OSError, ImportError) as error:
         raise UserError(f"cannot open the store {redacted(dsn)}: {_short(error)}; is VIGIL_STORE right?") from error
+
+
+def refusal(dsn: str, password: str, ca_file: Path | None, cleartext: bool) -> str | None:
+    """Why this store must not be opened so, and what to do; None when it may be. Looks at `ca_file`."""
+    if is_embedded(dsn):
+        return None
+    if why := store_fault(dsn):
+        return why
+    parts = urlsplit(dsn)
+    if parts.scheme == "http" and ca_file is not None:
+        return "VIGIL_STORE_CA_FILE is for TLS, and VIGIL_STORE is http://; say https://"
+    if parts.scheme == "http" and password and not cleartext and not is_loopback(str(parts.hostname)):
+        return (
+            f"the password would go unencrypted to {parts.hostname}; say https:// in VIGIL_STORE, or "
+            "VIGIL_CLEARTEXT_PASSWORDS=true where nobody else listens"
+        )
+    return None if ca_file is None else _ca_refusal(ca_file)
+
+
+def _ca_refusal(ca_file: Path) -> str | None:
+    try:
+        ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        why = error.reason if isinstance(error, ssl.SSLError) else error.strerror
+        return f"cannot use VIGIL_STORE_CA_FILE {ca_file} ({why}); it must hold certificates in PEM"
+    return None
 
 
 def redacted(dsn: str) -> str:

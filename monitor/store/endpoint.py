@@ -103,14 +103,14 @@ def find(path: Path) -> Endpoint | None:
     return found if _alive(found.pid) else None
 
 
-def open_reader(dsn: str, password: str = "") -> Client:
+def open_reader(dsn: str, password: str = "", ca_file: Path | None = None, cleartext: bool = False) -> Client:
     """A client to read with. Blocking; close it when done. Raises UserError when nothing can be reached.
 
     A server is opened as its DSN says. An embedded store is read through its holder; when there is
     none it is opened here, read-only, and held until the client is closed or forgotten.
     """
     if not is_embedded(dsn):
-        return connect(dsn, password)
+        return connect(dsn, password, ca_file, cleartext)
     path = embedded_path(dsn)
     if not path.is_dir():
         raise UserError(f"there is no store at {path}; start `vigil worker` or `vigil demo`, or set VIGIL_STORE")
@@ -131,10 +131,10 @@ def open_reader(dsn: str, password: str = "") -> Client:
     return client
 
 
-def open_writer(dsn: str, password: str = "") -> Client:
+def open_writer(dsn: str, password: str = "", ca_file: Path | None = None, cleartext: bool = False) -> Client:
     """A client that may write. Raises UserError when another process holds the embedded store."""
     if not is_embedded(dsn):
-        return connect(dsn, password)
+        return connect(dsn, password, ca_file, cleartext)
     hold = Hold(embedded_path(dsn))
     try:
         client = connect(dsn)

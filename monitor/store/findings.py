@@ -29,10 +29,11 @@ def insert_incidents(client: Client, incidents: Sequence[Incident]) -> None:
 
 
 def read_open_incidents(client: Client) -> list[Incident]:
-    """Those that are not resolved. Blocking."""
-    # The client hands times out without a zone.
-    columns = ", ".join(f"toUnixTimestamp({name})" if name in _TIMES else name for name in _INCIDENT)
-    found = client.query(f"SELECT {columns} FROM current_incidents")  # noqa: S608  # our own names
+    """Those that the scorer has not resolved, whatever people said of them. Blocking."""
+    # The client hands times out without a zone, and a FixedString as bytes.
+    plain = dict.fromkeys(_TIMES, "toUnixTimestamp") | {"incident_id": "toString"}
+    columns = ", ".join(f"{plain[name]}({name})" if name in plain else name for name in _INCIDENT)
+    found = client.query(f"SELECT {columns} FROM incidents FINAL WHERE state != 'resolved'")  # noqa: S608  # our own names
     return [_incident(dict(zip(_INCIDENT, row, strict=True))) for row in found.result_rows]
 
 

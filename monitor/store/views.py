@@ -1,8 +1,10 @@
 """Views for people: they hide merges and masks. Made from the KPI catalogue, so SQL and Python say the same."""
 
+from monitor.store.incident_views import incident_views
 from monitor.windows import DIMENSIONS, WINDOW_SECONDS
 from schemas.kpis import CATALOGUE, Kpi
 from schemas.outcomes import Bit
+from schemas.probes import FOUND, LOOKED, PROBE
 from schemas.telemetry import FIRST_HEARTBEAT_WITHIN
 
 _DIMENSIONS = ", ".join(DIMENSIONS)
@@ -22,9 +24,9 @@ def view_statements() -> list[str]:
         "kpi_windows": _kpi_windows(),
         "kpi_events": _kpi_events(),
         "completeness": completeness(),
+        "probes": _probes(),
         "offset_audit": _OFFSET_AUDIT,
-        "incident_list": "SELECT * REPLACE (toString(incident_id) AS incident_id) FROM incidents FINAL",
-        "current_incidents": "SELECT * FROM incident_list WHERE state != 'resolved'",
+        **incident_views(),
         "watermarks": _WATERMARKS,
     }
     return [f"CREATE OR REPLACE VIEW {name} AS\n{text.strip()}" for name, text in views.items()]
@@ -93,6 +95,21 @@ SELECT
     arrayMap(x -> x.2, arrayFilter(x -> x.1, [{evaluated}])) AS evaluated_kpis
 FROM telemetry FINAL
 WHERE {_REAL}"""  # noqa: S608  # our own words
+
+
+def _probes() -> str:
+    """Known-bad interactions, each once, with what the filters made of it: `schemas.probes.probe_outcome` in SQL."""
+    blocked = f"({_has(Bit.BLOCKED)} AND NOT {_has(Bit.GUARDRAIL_ERROR)})"
+    return f"""
+SELECT
+    ts, synthetic AS probe, {_DIMENSIONS},
+    multiIf(bitAnd(mask, {FOUND}) != 0 OR {blocked}, 'caught', bitAnd(mask, {LOOKED}) != 0, 'missed', 'not_evaluated')
+        AS result,
+    arrayMap(g -> g.name, arrayFilter(g -> g.outcome = 'evaluated', guardrails)) AS looked,
+    arrayMap(g -> g.name, arrayFilter(g -> g.outcome != 'evaluated', guardrails)) AS did_not_look,
+    emitter, finish_reason, trace_id, span_id, request_ref, topic, partition, offset, mask
+FROM telemetry FINAL
+WHERE {_has(PROBE)}"""  # noqa: S608  # our own words
 
 
 def completeness(heartbeats: str = "1", windows: str = "1", seconds: int = _OBSERVABLE_SECONDS) -> str:

@@ -98,7 +98,8 @@ def _claim_line(claim: Claim, stamp: Stamp) -> str:
 
 
 def _text(value: object) -> str:
-    return f"{value.timestamp():.3f}" if isinstance(value, datetime) else str(value)
+    # Padded: four digits before the point are a year to ClickHouse, which no retry would ever cure.
+    return f"{value.timestamp():014.3f}" if isinstance(value, datetime) else str(value)
 
 
 def read_flushes(client: Client, claims: Sequence[Claim], stamp: Stamp) -> set[tuple[str, int, int, int, str]]:
@@ -199,8 +200,9 @@ def read_watermarks(client: Client, topics: Sequence[str], since: datetime) -> d
 _BETWEEN = "window_start >= {start:DateTime('UTC')} AND window_start < {end:DateTime('UTC')}"
 _MOST_FEATURES = 20_000
 """Features that are read at once at most: more than a worker scores, and few enough for its memory."""
-_ON_TIME = f"row_kind = 'cell' AND {_BETWEEN} AND bitAnd(mask, {Bit.LATE}) = 0"
-"""What was in a window when it closed: what came later is in every total, and in no score."""
+_ON_TIME = f"row_kind = 'cell' AND {_BETWEEN} AND bitAnd(mask, {Bit.LATE | Bit.SYNTHETIC}) = 0"
+"""What was in a window when it closed: what came later is in every total, and in no score. A feature that is only
+probed is no feature to score."""
 _LIVELIEST = (
     f"(SELECT feature FROM windows WHERE {_ON_TIME} GROUP BY feature "  # noqa: S608  # our words
     f"ORDER BY uniqExact(window_start) DESC, sum(n) DESC, feature LIMIT {_MOST_FEATURES})"

@@ -10,8 +10,12 @@ import pytest
 import yaml
 
 from alerts.build import files
+from alerts.build.asking import COMMAND
 from alerts.build.text import yaml_text
+from alerts.dashboards.build import DASHBOARDS
 from alerts.policy import DAYS, Policy
+from alerts.queries import NAMES as QUERIES
+from alerts.queries import load as load_query
 from monitor.policy import SHIPPED_POLICY, load_policy
 from schemas.kpis import KPIS
 from tests.programs import needs
@@ -78,6 +82,7 @@ def test_single_severe_events_page_in_the_tiers_that_say_so_and_are_tickets_else
                 "summary": "An AI feature sent personal data in an answer",
                 "description": f"2 answers of feature {feature} (tier {tier}) in 5m, by pii_leak_rate.",
                 "runbook_url": "https://wiki.example.com/runbooks/VigilPiiLeak.md",
+                "dashboard_url": f"https://grafana.example.com/d/vigil-feature?var-feature={feature}",
                 "query": "which_events",
             },
         }
@@ -144,6 +149,8 @@ def test_floors_and_features_without_guardrails_reach_the_rules() -> None:
     text = OF_FLEET["rules/telemetry.yaml"]
     assert 'ratio_rate5m{kpi="refusal_rate"} < 0.9' in text
     assert 'ratio_rate5m{kpi="policy_violation_rate"} < 0.5' in text
+    everywhere = files(Policy(version="a", coverage_floor=0.8))["rules/telemetry.yaml"]
+    assert re.findall(r"evaluated_per_interaction:ratio_rate5m\S* < (\S+)", everywhere) == ["0.8"]
     unguarded = [rule for rule in rules_of(OF_FLEET) if rule.get("alert") == "VigilNoGuardrailEvaluations"]
     assert len(unguarded) == 2
     assert all('{feature!~"batch"}' in rule["expr"] for rule in unguarded)
@@ -211,14 +218,44 @@ def test_each_team_has_a_key_file_of_its_own_and_tickets_go_where_it_says() -> N
     keys = [receivers[name]["pagerduty_configs"][0]["routing_key_file"] for name in ("pagerduty", "pagerduty-health")]
     assert [Path(key).name for key in keys] == ["pagerduty-routing-key", "health-routing-key"]
     assert receivers["tickets"]["slack_configs"][0]["channel"] == "#ai-safety"
-    assert receivers["tickets-health"] == {"name": "tickets-health"}
+    assert "pagerduty_configs" not in receivers["tickets"]
+    (low,) = receivers["tickets-health"]["pagerduty_configs"]
+    assert Path(low["routing_key_file"]).name == "health-tickets-key"
+    shipped = {one["name"]: one for one in routes_of(load_policy(SHIPPED_POLICY))["receivers"]}
+    assert shipped["tickets"] == {"name": "tickets"}
+
+
+def test_a_page_links_to_runbook_and_queries_and_to_the_dashboard_where_the_policy_says_where_grafana_is() -> None:
+    def links(policy: Policy) -> list[str]:
+        (pagerduty,) = next(one for one in routes_of(policy)["receivers"] if one["name"] == "pagerduty")[
+            "pagerduty_configs"
+        ]
+        return [link["text"] for link in pagerduty["links"]]
+
+    assert links(load_policy(SHIPPED_POLICY)) == ["Runbook", "Queries"]
+    assert links(FLEET) == ["Runbook", "Dashboard", "Queries"]
+    slack = next(one for one in routes_of(FLEET)["receivers"] if one["name"] == "tickets")["slack_configs"][0]
+    assert re.findall(r"\|(\w+)>", slack["text"]) == ["Runbook", "Queries", "Dashboard"]
+
+
+def test_each_dashboard_that_an_alert_links_to_exists_and_opens_on_the_feature_of_an_alert_that_has_one() -> None:
+    linked = [rule["annotations"]["dashboard_url"] for rule in rules_of(OF_FLEET) if "alert" in rule]
+    found = {re.fullmatch(r"https://grafana\.example\.com/d/vigil-(\w+)(\?var-feature=.+)?", url) for url in linked}
+    boards = {(one[1], one[2]) for one in found if one}
+    assert None not in found
+    assert boards == {("pipeline", None), ("feature", "?var-feature={{ $labels.feature }}")}
+    assert {name for name, _ in boards} <= set(DASHBOARDS)
+
+
+def test_the_command_of_a_page_gives_each_stored_query_what_it_asks_for() -> None:
+    _, *parts = re.split(r'{{ if eq .CommonAnnotations.query "(\w+)" }}', COMMAND)
+    given = {query: re.findall(r"--param (\w+)=", text) for query, text in zip(parts[::2], parts[1::2], strict=True)}
+    assert given == {query: [one.name for one in load_query(query).parameters] for query in QUERIES}
 
 
 def test_what_others_adopt_is_the_same_rules() -> None:
     groups = [
-        group
-        for name in ("kpis", "burn", "incidents", "counts", "telemetry", "health", "watchdog")
-        for group in yaml.safe_load(BUILT[f"rules/{name}.yaml"])["groups"]
+        group for path, text in BUILT.items() if path.startswith("rules/") for group in yaml.safe_load(text)["groups"]
     ]
     kubernetes = yaml.safe_load(BUILT["adopt/kubernetes/prometheusrule.yaml"])
     assert (kubernetes["kind"], kubernetes["spec"]) == ("PrometheusRule", {"groups": groups})

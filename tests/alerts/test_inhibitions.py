@@ -94,5 +94,47 @@ def test_when_all_workers_are_gone_one_page_stands_for_every_silent_feature(tmp_
             "silent": silent | {"feature": "chat"},
             "silent other": silent | {"feature": "other"},
             "lost": silent | {"feature": "search", "symptom": "lost"},
+            "no probe": {"alertname": "VigilProbeLost", "severity": "critical"},
         },
-    ) == {"silent", "silent other"}
+    ) == {"silent", "silent other", "no probe"}
+
+
+@needs(*PROMETHEUS)
+@needs(*ALERTMANAGER)
+def test_a_lost_probe_mutes_nothing_and_a_missed_one_is_a_fact(tmp_path: Path) -> None:
+    """A sender that is down would otherwise hide a feature that is silent."""
+    gap = INCOMPLETE | {"kpi": "telemetry_completeness", "feature": "chat"}
+    missed = {"alertname": "VigilProbeMissed", "severity": "critical", "feature": "chat"}
+    uncovered = missed | {"severity": "warning", "kpi": "policy_violation_rate", "symptom": "unevaluated"}
+    unguarded = {"alertname": "VigilNoGuardrailEvaluations", "severity": "critical", "kpi": "policy_violation_rate"}
+    assert muted(
+        tmp_path,
+        {
+            "no probe": {"alertname": "VigilProbeLost", "severity": "critical"},
+            "silent": gap | {"symptom": "silent"},
+            "missed": missed | {"basis": "count", "symptom": "missed"},
+            "stale": {"alertname": "VigilWatermarkStale", "severity": "critical"},
+            "the same of traffic": unguarded | {"feature": "mail"},
+            "not looked at": uncovered | {"feature": "mail"},
+        },
+    ) == {"not looked at"}
+
+
+@needs(*PROMETHEUS)
+@needs(*ALERTMANAGER)
+def test_when_no_worker_gets_on_one_page_stands_for_all_that_follows(tmp_path: Path) -> None:
+    silent = INCOMPLETE | {"kpi": "telemetry_completeness", "symptom": "silent"}
+    critical = {"severity": "critical"}
+    assert muted(
+        tmp_path,
+        {
+            "stopped": critical | {"alertname": "VigilIntakeStopped"},
+            "silent": silent | {"feature": "chat"},
+            "lost": silent | {"feature": "search", "symptom": "lost"},
+            "partition": critical | {"alertname": "VigilWatermarkStale", "partition": "3"},
+            "scorer": critical | {"alertname": "VigilScorerStale", "instance": "a"},
+            "no probe": critical | {"alertname": "VigilProbeLost"},
+            "audit": critical | {"alertname": "VigilOffsetAuditFailed"},
+            "workers": critical | {"alertname": "VigilWorkersAbsent"},
+        },
+    ) == {"silent", "partition", "scorer", "no probe"}

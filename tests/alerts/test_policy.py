@@ -1,6 +1,7 @@
 """The policy file: what is wrong is said by line, what is published is what is read, and both uses read one file."""
 
 import json
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -9,6 +10,7 @@ import yaml
 from click.testing import CliRunner
 
 from alerts.build import SCHEMA, files
+from alerts.dashboards.build import dashboards
 from alerts.policy import COUNTED, Policy, notes
 from monitor.durations import budget_of
 from monitor.errors import UserError
@@ -47,7 +49,7 @@ def test_all_mistakes_are_told_at_once_and_in_order_of_lines(tmp_path: Path) -> 
     told = lines_of(text, tmp_path)
     assert [line for line, _ in told] == [2, 5, 7]
     assert "1/week" in told[0][1]
-    assert "'teams.t.pager'; known are pagerduty_key, slack_channel" in told[2][1]
+    assert "'teams.t.pager'; known are pagerduty_key, tickets_key, slack_channel" in told[2][1]
 
 
 @pytest.mark.parametrize(
@@ -65,6 +67,7 @@ def test_all_mistakes_are_told_at_once_and_in_order_of_lines(tmp_path: Path) -> 
         ("version: a\nquiet_hours:\n  - {begin: '22:00', end: '22:00'}\n", 3, "00:00 to 24:00"),
         ("version: a\nquiet_hours:\n  - {begin: '22:00', end: '23:00', zone: Berlin}\n", 3, "Europe/Berlin"),
         ("version: a\nrunbooks: http://x/\n", 2, "https"),
+        ("version: a\ngrafana: https://x\n", 2, "ends with a slash"),
         (
             "version: a\nkpis:\n  block_rate:\n    targets: {internal: 0.1, beta: 0.1, ga: 0.1, regulated: 0.2}\n",
             4,
@@ -146,7 +149,34 @@ def test_build_writes_what_differs_and_check_compares(tmp_path: Path) -> None:
     assert "rules/kpis.yaml" in told
     assert list(tmp_path.iterdir()) == []
     assert vigil("build", str(FLEET), "--out", str(tmp_path))[0] == 0
-    assert {path: (tmp_path / path).read_text() for path in files(load_policy(FLEET))} == files(load_policy(FLEET))
+    wanted = files(load_policy(FLEET)) | dashboards(load_policy(FLEET))
+    assert {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*") if path.is_file()} == set(wanted)
+    assert {path: (tmp_path / path).read_text() for path in wanted} == wanted
     assert vigil("build", str(FLEET), "--out", str(tmp_path), "--check")[0] == 0
     (tmp_path / "rules" / "kpis.yaml").write_text("groups: []\n")
     assert "1 of" in vigil("build", str(FLEET), "--out", str(tmp_path))[1]
+    (tmp_path / "dashboards" / "built" / "fleet.json").write_text("{}\n")
+    assert "dashboards/built/fleet.json" in vigil("build", str(FLEET), "--out", str(tmp_path), "--check")[1]
+
+
+def test_build_takes_away_what_it_built_for_a_feature_that_is_gone_and_nothing_else(tmp_path: Path) -> None:
+    vigil("build", str(FLEET), "--out", str(tmp_path))
+    fewer = tmp_path / "fewer.yaml"
+    fewer.write_text(FLEET.read_text().replace("  search: {tier: ga}\n", ""))
+    (tmp_path / "adopt" / "sloth" / "mine.yaml").write_text("version: prometheus/v1\n")
+    assert "adopt/sloth/search.yaml" in vigil("build", str(fewer), "--out", str(tmp_path), "--check")[1]
+    assert vigil("build", str(fewer), "--out", str(tmp_path))[0] == 0
+    assert not (tmp_path / "adopt" / "sloth" / "search.yaml").exists()
+    assert (tmp_path / "adopt" / "sloth" / "mine.yaml").exists()
+    assert vigil("build", str(fewer), "--out", str(tmp_path), "--check")[0] == 0
+
+
+def test_without_the_library_of_dashboards_build_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delitem(sys.modules, "alerts.dashboards.build", raising=False)
+    monkeypatch.setitem(sys.modules, "grafana_foundation_sdk.builders.dashboard", None)
+    code, told = vigil("build", "--out", str(tmp_path))
+    assert code == 1
+    assert "install requirements.txt" in told
+    assert list(tmp_path.iterdir()) == []

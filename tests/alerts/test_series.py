@@ -10,6 +10,7 @@ from typing import Any, get_args
 import pytest
 from prometheus_client.exposition import generate_latest
 
+from monitor.change_events import RESULTS
 from monitor.columns import SCORED
 from monitor.metrics import Metrics
 from monitor.settings import Settings
@@ -17,6 +18,7 @@ from monitor.windows import DIMENSIONS
 from schemas.aliases import CONTENT, load
 from schemas.otlp_batch import Skip
 from schemas.outcomes import CATEGORIES, Bit, category_bit
+from schemas.probes import PROBE_FEATURE, PROBE_OUTCOMES
 from schemas.topics import CHANGES_TOPIC, OTLP_TOPIC, REVIEWS_TOPIC, TELEMETRY_TOPIC
 from schemas.vocabulary import RejectReason
 from tests.programs import needs
@@ -46,6 +48,8 @@ def domains(features: int, partitions: int) -> dict[str, list[str]]:
         "dimension": [*DIMENSIONS],
         "kpi": [*SCORED],
         "direction": ["up", "down"],
+        "outcome": [*PROBE_OUTCOMES],
+        "result": [*RESULTS],
         "version": ["1"],
         "python": ["3"],
     }
@@ -62,6 +66,9 @@ def worst(features: int, partitions: int) -> bytes:
     for metric in labelled(metrics):
         for labels in product(*(values[name] for name in metric._labelnames)):
             metric.labels(*labels)
+    for outcome in PROBE_OUTCOMES:  # Vigil's own, whatever the limit of features
+        metrics.probes.labels(PROBE_FEATURE, outcome)
+    metrics.last_probe.labels(PROBE_FEATURE)
     for feature in values["feature"]:
         metrics.kpis.begin(feature)
         metrics.kpis.add({(feature, EVERY_FACT): 1})

@@ -70,6 +70,7 @@ def test_csv_and_parquet_in_any_order_give_the_same_pages(files: dict[str, Path]
 def test_from_and_to_choose_what_is_scored_and_not_what_is_learned_from(files: dict[str, Path]) -> None:
     [summary], _ = call("backtest", files["csv"], "--from", START + (AT + 61) * 60, "--json")
     assert summary["series_weeks"] == pytest.approx(3 * (2 * 1440 - AT - 61) / 10_080, abs=1e-3)
+    assert summary["feature_weeks"] == pytest.approx(2 * (2 * 1440 - AT - 61) / 10_080, abs=1e-3)
     [summary], _ = call("backtest", files["csv"], "--to", START + AT * 60, "--json")
     assert summary["windows"] == 3 * AT
 
@@ -78,6 +79,7 @@ def test_policies_are_compared(files: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "old.yaml").write_text("version: old\n")
     (tmp_path / "new.yaml").write_text(
         "version: new\nkpis:\n  refusal_rate: {pages: false}\n  refusals: {pages: false}\n"
+        "  ungrounded_rate: {pages: false}\n  prompt_mix: {pages: false}\n"
     )
     [change, summary], told = call(
         "policy", "diff", tmp_path / "old.yaml", tmp_path / "new.yaml", files["csv"], "--json"
@@ -85,6 +87,7 @@ def test_policies_are_compared(files: dict[str, Path], tmp_path: Path) -> None:
     assert (change["change"], change["kpi"]) == ("lost", "refusal_rate")
     assert (summary["lost"], summary["gained"], summary["moved"], summary["same"]) == (1, 0, 0, 0)
     assert "the policy names 'refusals', which is not there" in told
+    assert told.count("which is not there") == 1  # a file need not have the KPIs that Vigil itself knows
     (tmp_path / "tight.yaml").write_text(f"version: tight\nbudget: 1/{10**30} weeks\n")
     [change, summary], _ = call(
         "policy", "diff", tmp_path / "old.yaml", tmp_path / "tight.yaml", files["csv"], "--json"

@@ -26,7 +26,7 @@ def _history() -> History:
     one = counts(1, 2 * 1440, 60, [(AT, AT + 60, 3.0)])
     one[:, AT + 200 : AT + 220] = 0
     evaluated, bad = one[:1].astype(np.float64), one[1:].astype(np.float64)
-    return History("chat", ("k",), START, 60, evaluated, bad, np.ones_like(bad), np.zeros(1))
+    return History("chat", ("k",), START, 60, evaluated, bad, np.ones_like(bad), np.zeros(1), 1)
 
 
 def around(minutes: int) -> tuple[int, int]:
@@ -75,7 +75,7 @@ def test_the_rate_expected_is_that_of_what_was_asked() -> None:
     parts = np.array([n, chance.binomial(n, [[0.01], [0.09]])], dtype=np.float64)[:, None]
     whole = parts.sum(axis=2)
     strata = ByStratum(("safe", "sore"), parts[0], parts[1])
-    one = History("chat", ("k",), START, 60, whole[0], whole[1], np.ones((1, size)), np.zeros(1), strata=strata)
+    one = History("chat", ("k",), START, 60, whole[0], whole[1], np.ones((1, size)), np.zeros(1), 1, strata=strata)
     found = look(one, "k", POLICY, *around(60))
     for bins, width in ((1000, 1), (12, 10)):
         shown = view(found, bins)

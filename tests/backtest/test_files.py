@@ -8,6 +8,7 @@ import pytest
 
 from monitor.backtest.files import FileSource
 from monitor.errors import UserError
+from monitor.policy import Policy, parse_policy
 from tests.backtest.tables import HEADER, csv_of, histories, written
 
 T = "2026-11-20T12:00:00Z"
@@ -72,9 +73,19 @@ def test_a_number_of_arrivals_has_a_million_evaluated_and_what_has_not_is_said(t
 def test_below_the_coverage_floor_a_window_is_unknown(tmp_path: Path) -> None:
     lines = ("1800000000,a,k,49,1,100", "1800000010,a,k,50,1,100", "1800000020,a,k,9,1,", "1800000030,a,k,0,0,0")
     [found] = histories(csv_of(tmp_path, *lines, header=f"{HEADER},expected"))
-    assert found.known(None)[0].tolist() == [[0, 50, 9, 0]]
-    assert found.known(None)[1].tolist() == [[0, 1, 1, 0]]
-    assert found.known(0.4)[0].tolist() == [[49, 50, 9, 0]]
+    usual = found.known(Policy(version="t").floors(found.kpis, found.floors))
+    assert usual[0].tolist() == [[0, 50, 9, 0]]
+    assert usual[1].tolist() == [[0, 1, 1, 0]]
+    lower = found.known(Policy(version="t", coverage_floor=0.4).floors(found.kpis, found.floors))
+    assert lower[0].tolist() == [[49, 50, 9, 0]]
+    own = parse_policy("version: t\ncoverage_floor: 0.4\nkpis: {k: {coverage_floor: 0.6}}", "p")
+    assert found.known(own.floors(found.kpis, found.floors))[0].tolist() == [[0, 0, 9, 0]]
+
+
+def test_the_kpis_that_a_file_has_of_a_feature_share_its_budget(tmp_path: Path) -> None:
+    rows = (f"{1_800_000_000 + 10 * i},{feature},{kpi},50,1" for i in range(9) for feature, kpi in ("ak", "al", "bk"))
+    shared = {one.feature: one.sharing for one in histories(csv_of(tmp_path, *rows))}
+    assert shared == {"a": 2, "b": 1}
 
 
 @pytest.mark.parametrize(

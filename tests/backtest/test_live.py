@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,20 +12,29 @@ from monitor.backtest.legs import legs, watches
 from monitor.backtest.page import Page
 from monitor.backtest.scoring import score_history
 from monitor.backtest.stored import StoredSource
-from monitor.columns import SCORED, judged_after
+from monitor.columns import judged_after
 from monitor.learner import Asked, Library
-from monitor.policy import Policy
-from monitor.scoring import Scorer, learner
+from monitor.policy import SHIPPED_POLICY, Policy, load_policy, parse_policy
+from monitor.scoring import Scorer
 from monitor.store.windows import insert_cells
-from monitor.windows import DIMENSIONS, WINDOW_SECONDS
+from monitor.terms import Terms, terms_of
+from monitor.windows import DIMENSIONS
 from schemas.finding import Incident, Score
 from schemas.outcomes import Bit
 from tests.test_scorekeeper import LOOKED, START
 
-ROOT = Path(__file__).parents[2]
-BY = learner(60_480)
-POLICY = Policy(version="live", budget=f"1/{len(SCORED)} weeks")
-"""What BY gives a series: a feature, over all its KPIs, has a week."""
+POLICY = load_policy(SHIPPED_POLICY)
+UNEVEN = parse_policy(
+    """
+version: uneven
+budget: 2/week
+coverage_floor: 0.2
+kpis:
+  refusal_rate: {budget: 1/day, coverage_floor: 0.9, directions: up}
+  arrivals: {budget: 1/4 weeks, pages: false}
+""",
+    "uneven",
+)
 SIZE, BEGIN, SPIKE = 3200, 100, 2400
 END = START + 10 * SIZE
 RATES = {
@@ -86,7 +94,7 @@ def fill(store: Client, asks: Callable[[int], Asks]) -> None:
     insert_cells(store, "test", columns, "test", "live")
 
 
-def beats(store: Client, feature: str, lost: Callable[[int], int]) -> None:
+def beats(store: Client, feature: str, lost: Callable[[int], int], partition: int = 0) -> None:
     """A heartbeat a window; of what the emitter counted in a window so many interactions were lost."""
     answer = store.query(
         "SELECT intDiv(toUnixTimestamp(window_start) - {start:Int64}, 10), sum(n) FROM windows "
@@ -99,7 +107,8 @@ def beats(store: Client, feature: str, lost: Callable[[int], int]) -> None:
     for window in range(SIZE):
         total += arrived.get(window, 0) + lost(window)
         at = _time(START + 10 * (window + 1))
-        rows.append(["ai.telemetry", 0, window, "heartbeat", f"h-{window}", at, "e1", feature, _time(START), total])
+        said = [f"h-{window}", at, "e1", feature, _time(START), total]
+        rows.append(["ai.telemetry", partition, window, "heartbeat", *said])
     store.insert("heartbeats", rows, column_names=[*names, "interactions"])
 
 
@@ -107,21 +116,21 @@ def _time(unix_seconds: int) -> datetime:
     return datetime.fromtimestamp(unix_seconds, UTC)
 
 
-def live(store: Client) -> tuple[list[Score], dict[str, list[Incident]]]:
+def live(store: Client, by: Terms) -> tuple[list[Score], dict[str, list[Incident]]]:
     """All that a scorer says from window BEGIN on: scores, and incidents by their id.
 
     Second opinions never page, and begin anew with the worker.
     """
-    library = Library(BY, lambda: store)
-    scorer = Scorer(BY, library, START + 10 * BEGIN, 100)
+    library = Library(lambda: store)
+    scorer = Scorer(by, library, START + 10 * BEGIN, 100)
     scores: list[Score] = []
     incidents = list(scorer.take_up(store, [], patience=60.0).incidents)
     while scorer.until < END:
         due = scorer.calendar.due(scorer.until)
         asked = {name: Asked(at, scorer.calendar.first[name]) for name, at in due.items()}
-        library.get(store, asked, 60.0)  # as if there were time
+        library.get(store, by, asked, 60.0)  # as if there were time
         found = scorer.advance(store, END)
-        scores += [score for score in found.scores if score.detector == BY.detector]
+        scores += [score for score in found.scores if score.detector == by.detector]
         incidents += found.incidents
     library.close()
     by_id: dict[str, list[Incident]] = {}
@@ -150,37 +159,40 @@ def as_paged(page: Page) -> tuple[Told, Size]:
     return (page.feature, page.kpi, _time(page.detected_at), resolved, page.direction), size
 
 
-def paths(source: StoredSource) -> dict[tuple[str, str], Floats]:
+def paths(source: StoredSource, policy: Policy) -> dict[tuple[str, str], Floats]:
     """By feature and KPI the statistic of each window from START on, NaN where no baseline was in force."""
     found: dict[tuple[str, str], Floats] = {}
     for task in source.tasks:
         history = source.read(task)
-        [watch] = watches(history, POLICY)
-        for leg in legs(watch, START + 10 * BEGIN):
-            path = found.setdefault((task.feature, history.kpis[watch.kpis[leg.series]]), np.full(SIZE, np.nan))
-            first = (history.start - START) // 10 + watch.window(leg.start)
-            path[first : first + len(leg.run.log_e)] = leg.run.log_e
+        for watch in watches(history, policy):
+            for leg in legs(watch, START + 10 * BEGIN):
+                path = found.setdefault((task.feature, history.kpis[watch.kpis[leg.series]]), np.full(SIZE, np.nan))
+                first = (history.start - START) // 10 + watch.window(leg.start)
+                path[first : first + len(leg.run.log_e)] = leg.run.log_e
     return found
 
 
-def differences(store: Client) -> tuple[list[object], list[Score]]:
+def differences(store: Client, policy: Policy = POLICY) -> tuple[list[object], list[Score]]:
     """Incidents and scores of which live and backtest say different things; asserts that there are many to compare.
 
     A worker knows the onset of what grew for more than an hour as an hour ago, a backtest further back.
     """
-    scores, incidents = live(store)
+    scores, incidents = live(store, terms_of(policy))
     source = StoredSource(store, START + 10 * BEGIN, END)
     began = START + 10 * BEGIN
-    pages = [page for task in source.tasks for page in score_history(source.read(task), POLICY, began).pages]
-    one, other = dict(map(as_told, incidents.values())), dict(map(as_paged, pages))
-    assert len(one) == len(incidents) > 0
+    outcomes = [score_history(source.read(task), policy, began) for task in source.tasks]
+    pages = [page for outcome in outcomes for page in outcome.pages]
+    paging = [said for said in incidents.values() if policy.pages(said[0].kpi, said[0].direction)]
+    assert sum(outcome.silent.total() for outcome in outcomes) == len(incidents) - len(paging)
+    one, other = dict(map(as_told, paging)), dict(map(as_paged, pages))
+    assert len(one) == len(paging) > 0
     assert len(other) == len(pages)
     hour = timedelta(hours=1)
     sized = [told for told in one.keys() & other.keys() if other[told][0] >= told[2] - hour]
     assert sized
     unlike: list[object] = sorted(one.keys() ^ other.keys(), key=str)
     unlike += [(told, one[told], other[told]) for told in sized if one[told] != other[told]]
-    found, compared = paths(source), 0
+    found, compared = paths(source, policy), 0
     unlike_scores = []
     for score in scores:
         window = (int(score.window_start.timestamp()) + judged_after(score.kpi) - START) // 10
@@ -201,9 +213,33 @@ def test_live_and_backtest_say_the_same(store: Client) -> None:
     assert differences(store) == ([], [])
 
 
-def test_the_documented_budget_is_that_of_a_worker() -> None:
-    assert f"`{POLICY.budget}` is the default of a worker" in (ROOT / "docs/backtest.md").read_text("utf-8")
-    assert POLICY.budget_seconds("refusal_rate") == BY.budget * WINDOW_SECONDS
+def lost_by_chat(window: int) -> int:
+    """Losses that hide a part of its incident from a floor of 0.9, and now and then a window."""
+    return 100 if SPIKE <= window < SPIKE + 5 or window % 400 == 0 else int(window % 50 == 0)
+
+
+def test_they_do_by_a_policy_in_which_no_kpi_is_like_the_other(store: Client) -> None:
+    fill(store, usual)
+    beats(store, "search", lambda window: 15 if 2000 <= window < 2030 else int(window % 50 == 0))
+    beats(store, "chat", lost_by_chat, partition=1)
+    assert differences(store, UNEVEN) == ([], [])
+
+
+def test_by_another_policy_other_things_are_said(store: Client) -> None:
+    """Or the test above would compare nothing that it is about."""
+    fill(store, usual)
+    beats(store, "chat", lost_by_chat, partition=1)
+    (usually, _), (uneven, incidents) = live(store, terms_of(POLICY)), live(store, terms_of(UNEVEN))
+    unknown, thresholds = {}, {}
+    for name, scores in (("usual", usually), ("uneven", uneven)):
+        unknown[name] = {
+            score.kpi: score.window_start for score in scores if score.state == "UNKNOWN" and score.feature == "chat"
+        }
+        thresholds[name] = {score.kpi: score.threshold for score in scores if score.feature == "chat"}
+    assert unknown["uneven"].keys() - unknown["usual"].keys() == {"refusal_rate", "prompt_mix"}
+    assert thresholds["uneven"]["refusal_rate"] < thresholds["usual"]["refusal_rate"]
+    assert thresholds["uneven"]["arrivals"] < thresholds["usual"]["arrivals"]
+    assert {said[0].policy_version for said in incidents.values()} == {terms_of(UNEVEN).policy}
 
 
 def test_both_learn_anew_when_a_change_is_meant(store: Client) -> None:

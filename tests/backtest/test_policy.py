@@ -19,12 +19,18 @@ kpis:
 def test_a_kpi_takes_what_it_does_not_say_from_the_policy() -> None:
     policy = parse_policy(GOOD, "p.yaml")
     assert policy.version == "2026-11-21"
-    assert policy.budget_seconds("refusal_rate") == 43_200
-    assert policy.budget_seconds("pii_leak_rate") == 604_800
+    assert policy.budget_seconds("refusal_rate", 18) == 43_200
+    assert policy.budget_seconds("pii_leak_rate", 18) == 18 * 604_800
     assert policy.pages("refusal_rate", "down")
     assert not policy.pages("pii_leak_rate", "down")
     assert policy.pages("pii_leak_rate", "up")
     assert not policy.pages("block_rate", "up")
+
+
+def test_a_kpi_shares_the_feature_s_budget_unless_it_has_its_own() -> None:
+    policy = parse_policy(GOOD, "p.yaml")
+    assert [policy.budget_windows("pii_leak_rate", sharing, 60) for sharing in (1, 5)] == [10_080, 5 * 10_080]
+    assert {policy.budget_windows("refusal_rate", sharing, 60) for sharing in (1, 5)} == {720}
 
 
 @pytest.mark.parametrize(

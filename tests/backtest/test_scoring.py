@@ -29,7 +29,7 @@ def history(
 ) -> History:
     evaluated, bad = (np.array([one[row] for one in series], dtype=np.float64) for row in (0, 1))
     names = kpis[: len(series)]
-    return History(feature, names, start, seconds, evaluated, bad, np.ones_like(bad), np.zeros(len(series)))
+    return History(feature, names, start, seconds, evaluated, bad, np.ones_like(bad), np.zeros(len(series)), 1)
 
 
 @pytest.fixture(name="changed", scope="module")

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,14 +14,14 @@ from clickhouse_connect.driver.client import Client
 
 from monitor.backtest import options
 from monitor.backtest.history import History
-from monitor.backtest.moments import rfc3339
 from monitor.backtest.scoring import score_history
 from monitor.backtest.stored import EARLIER, StoredSource
 from monitor.cli import main
 from monitor.columns import SCORED
 from monitor.errors import UserError
 from monitor.history import read_columns
-from monitor.policy import Policy
+from monitor.moments import rfc3339
+from monitor.policy import SHIPPED_POLICY, Policy, load_policy
 from monitor.store.windows import insert_cells
 from monitor.windows import DIMENSIONS
 from schemas.outcomes import Bit
@@ -115,7 +116,7 @@ def test_what_the_store_does_not_have_is_a_user_error(past: Client) -> None:
 
 
 def test_completeness_is_told_by_the_window_it_is_about(store: Client) -> None:
-    one = History("chat", ("telemetry_completeness",), START, 10, *(np.ones((1, 5)),) * 3, np.zeros(1), behind=(20,))
+    one = History("chat", ("telemetry_completeness",), START, 10, *(np.ones((1, 5)),) * 3, np.zeros(1), 1, behind=(20,))
     assert one.true_start(0, 4) == START + 20
 
 
@@ -133,3 +134,26 @@ def test_the_commands_read_the_store(past: Client, monkeypatch: pytest.MonkeyPat
     done = CliRunner().invoke(main, asked, catch_exceptions=False)
     assert done.exit_code == 0, done.output
     assert "P" in done.stdout.splitlines()[-2] + done.stdout.splitlines()[-3]
+
+
+def test_windows_of_the_store_are_judged_by_the_policy_of_its_workers(
+    past: Client, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def summary(*words: str) -> dict[str, Any]:
+        span = ["--from", rfc3339(START + 2000 * 10), "--to", rfc3339(START + SIZE * 10), "--feature", "chat"]
+        done = CliRunner().invoke(main, ["backtest", *span, "--json", *words], catch_exceptions=False)
+        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        return found
+
+    @contextmanager
+    def kept(client: Client) -> Iterator[Client]:
+        yield client
+
+    monkeypatch.setattr(options, "reader", lambda dsn: kept(past))
+    usual = summary()
+    assert (usual["policy"], usual["pages"]) == (load_policy(SHIPPED_POLICY).version, 1)
+    (tmp_path / "quiet.yaml").write_text("version: quiet\nkpis: {refusal_rate: {pages: false}}\n")
+    monkeypatch.setenv("VIGIL_POLICY", str(tmp_path / "quiet.yaml"))
+    theirs = summary()
+    assert (theirs["policy"], theirs["pages"], theirs["not_paged_by_policy"]) == ("quiet", 0, 1)
+    assert summary("--budget", "1/week")["pages"] == 1

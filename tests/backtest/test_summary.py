@@ -25,10 +25,13 @@ def test_pages_are_told_by_kpi_and_by_series_week() -> None:
     page = Page("chat", "k", 900, 1000, None, "up", 0.1, 0.02, (0.05, 0.2), 12.0)
     found.pages = [page, page]
     found.watched.update({"k": 3 * WEEK, "l": WEEK})
+    found.watched_features = 2 * WEEK
     found.silent["l"] = 1
     found.cold = [("chat", "m")]
     told = as_json(Setting("w.csv", "t", 10, ["hear this"]), found, 2.0)
     assert (told["pages"], told["series_weeks"], told["pages_per_series_week"]) == (2, 4.0, 0.5)
+    assert (told["feature_weeks"], told["pages_per_feature_week"]) == (2.0, 1.0)
+    assert told["interval_95_per_feature_week"] == pytest.approx([2 * end for end in told["interval_95"]], abs=1e-3)
     assert told["by_kpi"]["l"] == {"pages": 0, "not_paged_by_policy": 1, "series_weeks": 1.0}
     assert told["windows_per_second"] == 50
     text = as_text(told, found)
@@ -39,4 +42,5 @@ def test_pages_are_told_by_kpi_and_by_series_week() -> None:
 def test_nothing_watched_has_no_rate() -> None:
     told = as_json(Setting("w.csv", "t", 10, []), Outcome(), 1.0)
     assert (told["pages_per_series_week"], told["interval_95"]) == (None, None)
+    assert told["pages_per_feature_week"] is None
     assert "0 pages" in as_text(told, Outcome())

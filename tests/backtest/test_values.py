@@ -44,6 +44,13 @@ def test_pages_are_the_openings_of_the_value_detector(series: Values) -> None:
     assert all(page.detected_at > begin for page in score_values(series, POLICY, begin).pages)
 
 
+def test_series_of_one_feature_share_its_budget(series: Values) -> None:
+    hourly = Policy(version="t", budget="1/hour")
+    weekly = score_values(series, POLICY, 0).pages
+    assert score_values(series, hourly, 0, sharing=7 * 24).pages == weekly
+    assert len(score_values(series, hourly, 0).pages) > len(weekly)
+
+
 def test_a_direction_that_does_not_page_is_counted(series: Values) -> None:
     both = score_values(series, POLICY, 0)
     down = score_values(series, Policy(version="t", directions="down"), 0)

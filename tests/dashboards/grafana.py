@@ -6,9 +6,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from alerts.dashboards.build import DASHBOARDS, FOLDER
+from alerts.dashboards.build import DASHBOARDS
 from alerts.dashboards.sources import CLICKHOUSE_TYPE
+from monitor.policy import SHIPPED_POLICY
 
+FOLDER = SHIPPED_POLICY.parent / "dashboards" / "built"
 SOURCES = {"prometheus": "vigil-prometheus", "clickhouse": "vigil-clickhouse"}
 
 

@@ -8,6 +8,7 @@ from clickhouse_connect.driver.client import Client
 
 from monitor.metrics import Metrics
 from schemas.kpis import KPIS, VIOLATION_KPIS
+from schemas.probes import PROBE_FEATURE, PROBE_OUTCOMES
 from tests.store.seeds import START, at, beat, cell, insert, span
 
 GOOD = BAD = 0
@@ -26,6 +27,8 @@ def first_scrape(metrics: Metrics) -> None:
     """Every series, so that what comes later is an increase."""
     now = time.time()
     metrics.build_info.labels("0", "3").set(1)
+    metrics.policy_info.labels("p1").set(1)
+    metrics.policy_reloaded_at.set(now - 60)
     for topic in ("ai.telemetry", "ai.telemetry.otlp"):
         metrics.lag.labels(topic, "0").set(12)
         metrics.watermark.labels(topic, "0").set(now - 7)
@@ -47,11 +50,20 @@ def first_scrape(metrics: Metrics) -> None:
         counter.inc(0)
     for counter in (metrics.duplicates.labels("ai.telemetry"), metrics.offsets_skipped.labels("ai.telemetry")):
         counter.inc(0)
+    begin_probes(metrics, now - 20)
+    metrics.change_events.labels("sent")
     metrics.otlp_content_dropped.labels("gen_ai.input.messages")
     metrics.otlp_not_counted.labels("wrapper")
     metrics.slices_capped.labels("tenant")
     metrics.offset_audit_errors.set(0)
     metrics.features_not_scored.set(0)
+
+
+def begin_probes(metrics: Metrics, newest: float) -> None:
+    """Of Vigil's own the time, Unix seconds; of a feature's the counters."""
+    metrics.last_probe.labels(PROBE_FEATURE).set(newest)
+    for outcome in PROBE_OUTCOMES:
+        metrics.probes.labels(WELL, outcome)
 
 
 def next_scrape(metrics: Metrics) -> None:
@@ -61,6 +73,8 @@ def next_scrape(metrics: Metrics) -> None:
     for feature in (WELL, UNCOVERED, UNHEARD):
         metrics.interactions_expected.labels(feature).inc(100)
     metrics.records.labels("ai.telemetry").inc(200)
+    for outcome, n in zip(PROBE_OUTCOMES, (3, 1, 0), strict=True):
+        metrics.probes.labels(WELL, outcome).inc(n)
     metrics.dead_letters.labels("ai.telemetry", "too_large").inc()
     metrics.insert_seconds.observe(0.03)
     metrics.last_insert.set(now)

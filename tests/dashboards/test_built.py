@@ -1,5 +1,7 @@
 """The dashboards as files: current, findable, bounded, and with the coverage above every KPI."""
 
+import dataclasses
+import json
 import re
 from pathlib import Path
 from typing import Any
@@ -7,25 +9,50 @@ from typing import Any
 import pytest
 import yaml
 
+from alerts.build.rule import BOARDS
 from alerts.dashboards import limits, links, sources
-from alerts.dashboards.build import DASHBOARDS, FOLDER, built
+from alerts.dashboards.build import DASHBOARDS, built, dashboards, rules_of
 from alerts.dashboards.groups import GROUPS
-from alerts.dashboards.known import floor
-from alerts.dashboards.panels import coverage_strip
+from alerts.dashboards.known import BELOW, on_a_step
+from alerts.policy import Policy
 from monitor.metrics import Metrics
+from monitor.policy import SHIPPED_POLICY, load_policy
 from monitor.windows import WINDOW_SECONDS
 from schemas.kpis import KPIS
-from tests.dashboards.grafana import dashboard, panels
+from tests.dashboards.grafana import FOLDER, dashboard, panels
 
 PROVISIONING = FOLDER.parent / "provisioning"
-RULES = limits.shipped()
+FLEET = load_policy(Path(__file__).parents[1] / "alerts" / "fleet.yaml")
+RULES = rules_of(load_policy(SHIPPED_POLICY))
 RUNBOOKS = FOLDER.parents[1] / "runbooks"
 UNKNOWN_COLOUR = "purple"
 
 
 def test_the_committed_dashboards_are_what_the_code_builds() -> None:
     committed = {path.name: path.read_text("utf-8") for path in FOLDER.iterdir()}
-    assert committed == built(RULES), "run python -m alerts.dashboards.build"
+    assert committed == built(RULES), "run `vigil policy build`"
+
+
+def test_the_dashboards_that_the_mixin_lists_are_those_that_there_are() -> None:
+    assert set(BOARDS) == set(DASHBOARDS)
+
+
+def test_a_policy_of_ones_own_has_its_targets_floors_and_runbooks_on_its_dashboards() -> None:
+    made = dashboards(FLEET)
+    feature = json.loads(made["dashboards/built/feature.json"])
+    shown = {panel["title"]: panel for panel in feature["panels"]}
+    assert FLEET.floor("refusal_rate", 0) == 0.9
+    for title, least in (("refusal_rate", "0.9"), ("block_rate", "0.5")):
+        assert f'kpi="{title}"}}) < {least})' in shown[title]["targets"][0]["expr"]
+    assert "(0.5, 0.9)" in shown["Coverage: refusals and blocks"]["description"]
+    assert [link["url"] for link in shown["pii_leak_rate"]["links"]] == [f"{FLEET.runbooks}VigilPiiLeak.md"]
+    drawn = {title for title, panel in shown.items() if limits.TARGET_SERIES in str(panel.get("targets"))}
+    assert drawn == {kpi for kpi, one in FLEET.kpis.items() if one.targets}
+
+
+def test_a_policy_that_says_nothing_but_a_floor_has_dashboards() -> None:
+    made = dashboards(Policy(version="a", coverage_floor=1 / 3))
+    assert "< 0.333333)" in made["dashboards/built/fleet.json"]
 
 
 @pytest.mark.parametrize("name", DASHBOARDS)
@@ -90,25 +117,18 @@ def test_a_strip_shows_unknown_in_a_colour_of_its_own(name: str) -> None:
     strips = [panel for panel in panels(name) if panel["title"].startswith("Coverage")]
     assert strips
     for strip in strips:
-        least = floor("refusal_rate")
         assert mapped(strip, -1) == ("UNKNOWN: no score", UNKNOWN_COLOUR)
-        assert mapped(strip, 0) == mapped(strip, least - 0.001) == ("UNKNOWN", UNKNOWN_COLOUR)
-        text, colour = mapped(strip, least)
+        assert mapped(strip, BELOW) == ("UNKNOWN", UNKNOWN_COLOUR)
+        text, colour = mapped(strip, 0)
         assert (text, colour) == mapped(strip, 1.0)
         assert text is None
         assert colour != UNKNOWN_COLOUR
 
 
-def test_a_strip_of_kpis_with_two_floors_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alerts.dashboards.panels.floor", lambda kpi: 0.9 if kpi == "block_rate" else 0.5)
-    with pytest.raises(ValueError, match="one strip"):
-        coverage_strip("x", ["refusal_rate", "block_rate"], sources.range_query("up"))
-
-
-def test_a_floor_that_rounding_would_carry_across_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("alerts.dashboards.panels.floor", lambda _: 0.92)
+def test_a_limit_that_rounding_would_carry_across_is_refused() -> None:
+    assert on_a_step(0.95) == 0.95
     with pytest.raises(ValueError, match="no multiple"):
-        coverage_strip("x", ["refusal_rate"], sources.range_query("up"))
+        on_a_step(0.92)
 
 
 def test_panels_draw_the_lines_of_the_rules() -> None:
@@ -134,7 +154,7 @@ def test_a_kpi_with_a_recorded_target_shows_it_and_no_other_does() -> None:
 def test_a_limit_is_the_one_number_that_the_alerts_agree_on() -> None:
     def rules(*expressions: str) -> limits.Rules:
         alerts = [{"alert": "A", "expr": text, "annotations": {"runbook_url": "x"}} for text in expressions]
-        return limits.read(alerts)
+        return limits.read(alerts, Policy(version="a"))
 
     assert limits.limit(rules("a:b < 0.95\n and c > 3"), "a:b", "<") == 0.95
     with pytest.raises(ValueError, match="nothing"):
@@ -152,12 +172,8 @@ def test_the_pipeline_draws_what_its_alerts_compare_and_their_line(line: tuple[s
 
 
 def test_a_changed_rule_changes_the_dashboards() -> None:
-    stricter = limits.Rules(
-        tuple(text.replace("< 0.95", "< 0.97") for text in RULES.expressions),
-        RULES.targets,
-        RULES.runbooks,
-        RULES.addresses,
-    )
+    expressions = tuple(text.replace("< 0.95", "< 0.97") for text in RULES.expressions)
+    stricter = dataclasses.replace(RULES, expressions=expressions)
     assert built(stricter) != built(RULES)
 
 
@@ -165,7 +181,8 @@ def test_every_alert_on_a_kpi_has_its_runbook_beside_the_kpi() -> None:
     linked = {
         link["url"] for panel in panels("feature") for link in panel.get("links", []) if "Runbook" in link["title"]
     }
-    assert linked == {address for _, address in RULES.runbooks.values()} | {RULES.addresses["VigilLateShareHigh"]}
+    charted = {address for kpi, (_, address) in RULES.runbooks.items() if kpi != "arrivals"}  # no rate, so no chart
+    assert linked == charted | {RULES.addresses["VigilLateShareHigh"]}
     assert all((RUNBOOKS / Path(address).name).exists() for address in linked)
 
 
@@ -189,7 +206,7 @@ def test_a_ratio_is_never_made_of_hard_wired_intervals_where_the_zoom_decides() 
         for panel in panels(name):
             for target in panel["targets"]:
                 for interval in re.findall(r"\[([^\]]+)\]", target.get("expr", "")):
-                    assert interval in {"$__rate_interval", "5m", "15m"}, panel["title"]  # minutes as in the rules
+                    assert interval in {"$__rate_interval", "5m", "15m", "1d"}, panel["title"]  # as in the rules
 
 
 def test_a_series_from_the_store_has_no_steps_shorter_than_a_window() -> None:

@@ -12,7 +12,7 @@ import yaml
 from prometheus_client import start_http_server
 
 from alerts.dashboards import limits
-from alerts.dashboards.known import NOT_SCORED
+from alerts.dashboards.known import BELOW, NOT_SCORED
 from monitor.alerting import SHIPPED, start_alerting
 from monitor.metrics import Metrics
 from tests.dashboards.grafana import SOURCES, Asked, dashboard, filled, promql
@@ -107,7 +107,7 @@ def test_a_rate_below_the_coverage_floor_is_withheld_and_not_0(asking: Asking) -
 
 def test_the_strip_says_how_much_is_covered_and_where_nobody_knows(asking: Asking) -> None:
     shown = asking.now(of("fleet: Coverage: refusals and blocks, the least covered of the three (A)").text)
-    assert shown == {WELL: 1.0, UNCOVERED: 0.2, UNHEARD: NOT_SCORED}
+    assert shown == {WELL: 1.0, UNCOVERED: BELOW, UNHEARD: NOT_SCORED}
     strip = of("feature: Coverage: refusals and blocks (A)").text
     assert set(asking.now(strip, feature=UNHEARD).values()) == {NOT_SCORED}
     assert len(asking.now(strip, feature=UNHEARD)) == len(asking.now(strip)) == 3

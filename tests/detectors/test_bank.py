@@ -45,4 +45,4 @@ def test_a_cold_baseline_ends_the_scoring_and_its_incident(rows: Rows) -> None:
     none = np.zeros((1, 2))
     _, verdict = bank.step(window(rows), none, none)
     assert not verdict.scores.warm.any()
-    assert bank.thresholds(7.0).tolist() == [7.0, 7.0]
+    assert bank.thresholds(np.full(2, 7.0)).tolist() == [7.0, 7.0]

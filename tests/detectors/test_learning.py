@@ -4,7 +4,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from detectors.learning import Baseline, learn
+from detectors.baseline import Baseline
+from detectors.learning import learn
 from detectors.mixture import run
 from detectors.season import seasonal_rates
 from tests.detectors.streams import DAY, START, WEEK, Floats, changed, stream

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from detectors.base import Detector, Window
-from detectors.learning import Baseline, learn
+from detectors.baseline import Baseline
+from detectors.learning import learn
 from detectors.mixture import StateSpaceDetector, run
 from tests.detectors.streams import START, WEEK, Floats, Stream, changed, stream
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from monitor.broker import Broker
 from monitor.producing import sender
 from monitor.store.client import embedded_path
 from monitor.store.endpoint import find
@@ -65,7 +66,7 @@ def recount(sent: Sent) -> tuple[Counter[tuple[str, int, bool]], int, int]:
     return cells, dead, repeats
 
 
-def send_all(broker: str, sent: Sent) -> None:
+def send_all(broker: Broker | str, sent: Sent) -> None:
     """Everything at once; the broker has it when this returns."""
     with sender(broker, "test") as out:
         for emitter, value in sent:

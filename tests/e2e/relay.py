@@ -1,6 +1,7 @@
-"""A TCP relay in front of a store that hands its answers back late."""
+"""A TCP relay in front of a store that hands its answers back late, or speaks TLS in its place."""
 
 import asyncio
+import ssl
 import threading
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ class Relay:
     delay: float = 0.0
     """Seconds that each piece of an answer is kept; may be changed while it runs."""
     port: int = 0
+    tls: ssl.SSLContext | None = None
+    """What callers must speak; the store still hears plain TCP."""
     _ready: threading.Event = field(default_factory=threading.Event)
     _done: asyncio.Event = field(init=False)
     _loop: asyncio.AbstractEventLoop = field(init=False)
@@ -30,7 +33,7 @@ class Relay:
 
     async def _serve(self) -> None:
         self._loop, self._done = asyncio.get_running_loop(), asyncio.Event()
-        server = await asyncio.start_server(self._relay, "127.0.0.1", 0)
+        server = await asyncio.start_server(self._relay, "127.0.0.1", 0, ssl=self.tls)
         self.port = server.sockets[0].getsockname()[1]
         self._ready.set()
         await self._done.wait()

@@ -18,6 +18,7 @@ BUILD_SECONDS = 900
 CRDS = {
     ("github.com/kedacore/keda/v2@v2.17.0", "h1:Msot3UuN6WOhaOaOcVmokmVM0cu3uqSGvnDgg1LkESU="): (
         "config/crd/bases/keda.sh_scaledobjects.yaml",
+        "config/crd/bases/keda.sh_triggerauthentications.yaml",
     ),
     (
         "github.com/prometheus-operator/prometheus-operator@v0.85.0",

@@ -9,6 +9,13 @@ from tests.helm.chart import changed, refusal, values_of
 
 MINIMAL = values_of("minimal")
 
+SASL: dict[str, Any] = {
+    "settings.brokerSecurity": "sasl_ssl",
+    "settings.brokerUser": "vigil",
+    "secrets.brokerPassword.name": "kafka",
+}
+"""What may run; each test spoils it."""
+
 UNSAFE: list[tuple[str, str, dict[str, Any]]] = [
     ("no image", "image.repository is empty", {"image.repository": ""}),
     ("an image that moves", "image.tag is latest", {"image.tag": "latest"}),
@@ -27,6 +34,41 @@ UNSAFE: list[tuple[str, str, dict[str, Any]]] = [
     ("idle workers", "5 workers and 4 partitions", {"replicas": 5}),
     ("idle workers by CPU", "6 workers", {"autoscaling.enabled": True, "autoscaling.maxReplicas": 6}),
     ("idle workers by lag", "7 workers", {"keda.enabled": True, "keda.maxReplicas": 7}),
+    ("a probe that comes out nowhere", "probe.enabled needs settings.prometheus", {"probe.enabled": True}),
+    (
+        "a key that goes nowhere",
+        "settings.pagerdutyUrl must be",
+        {"secrets.pagerdutyKey.name": "x", "settings.pagerdutyUrl": "pagerduty"},
+    ),
+    ("no replica", "settings.replication is 0", {"settings.replication": 0}),
+    ("an authority without TLS", "secrets.brokerCa is for TLS", {"secrets.brokerCa.name": "x"}),
+    ("a certificate without TLS", "secrets.brokerCert is for TLS", {"secrets.brokerCert.name": "x"}),
+    (
+        "a certificate without its key",
+        "secrets.brokerCert and secrets.brokerKey belong together",
+        {"settings.brokerSecurity": "ssl", "secrets.brokerCert.name": "x"},
+    ),
+    ("SASL without a user", "it needs settings.brokerUser", SASL | {"settings.brokerUser": ""}),
+    ("SASL without a password", "it needs settings.brokerUser", SASL | {"secrets.brokerPassword.name": ""}),
+    ("a user without SASL", "are for SASL", {"settings.brokerUser": "vigil"}),
+    ("a password without SASL", "are for SASL", {"secrets.brokerPassword.name": "x"}),
+    (
+        "Kafka's password in the open",
+        "settings.brokerSecurity is sasl_plaintext",
+        SASL | {"settings.brokerSecurity": "sasl_plaintext"},
+    ),
+    (
+        "ClickHouse's password in the open",
+        "settings.store is http: the password",
+        {"settings.store": "http://vigil@clickhouse/vigil", "secrets.storePassword.name": "x"},
+    ),
+    (
+        "an authority without https",
+        "secrets.storeCa is for TLS",
+        {"settings.store": "http://vigil@clickhouse/vigil", "secrets.storeCa.name": "x"},
+    ),
+    ("options that turn TLS off", "settings.store must be", {"settings.store": "https://v@host/vigil?verify=false"}),
+    ("two policies", "both given", {"policy.text": "version: a", "policy.configMap.name": "b"}),
     ("a monitor that cannot scrape", "networkPolicy.metricsFrom is empty", {"networkPolicy.metricsFrom": []}),
 ]
 
@@ -42,9 +84,17 @@ UNFIT: list[tuple[str, Any]] = [
     ("settings.historyHours", 841),
     ("settings.metricsPort", 70_000),
     ("settings.logLevel", "loud"),
+    ("settings.brokerSecurity", "tls"),
+    ("settings.brokerSasl", "gssapi"),
+    ("settings.brokerPasswordFile", "/secret"),
+    ("settings.replication", -2),
+    ("secrets.brokerPassword.value", "hunter2"),
     ("settings.otlp", "yes"),
     ("secrets.storePassword", "hunter2"),
     ("secrets.storePassword.value", "hunter2"),
+    ("policy.configMap", "mine"),
+    ("policy.file", "policy.yaml"),
+    ("settings.policy", "/etc/policy.yaml"),
     ("replicas", 0),
     ("keda.minReplicas", 0),
     ("autoscaling.targetCPUUtilizationPercentage", 0),
@@ -60,6 +110,7 @@ UNFIT: list[tuple[str, Any]] = [
     ("networkPolicy.kafkaTo", [{"podSelectors": {}}]),
     ("tolerations", [{"keys": "x"}]),
     ("probe.schedule", "sometimes"),
+    ("probe.deadlineSeconds", 1),
 ]
 
 

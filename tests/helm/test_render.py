@@ -149,14 +149,73 @@ def test_keda_looks_at_the_group_and_topics_that_the_workers_read(folder: Path) 
         assert {trigger["lagThreshold"] for trigger in triggers} == {"20000000"}
 
 
+def test_keda_logs_in_as_the_workers_do(folder: Path) -> None:
+    release = objects(values_of("secured"), folder)
+    for trigger in release[f"ScaledObject {RELEASE}"]["spec"]["triggers"]:
+        assert (trigger["metadata"]["tls"], trigger["metadata"]["sasl"]) == ("enable", "scram_sha256")
+        assert trigger["authenticationRef"] == {"name": RELEASE}
+    said = release[f"TriggerAuthentication {RELEASE}"]["spec"]
+    assert {one["parameter"]: (one["name"], one["key"]) for one in said["secretTargetRef"]} == {
+        "ca": ("kafka-cluster-ca-cert", "ca.crt"),
+        "password": ("vigil-kafka-user", "password"),
+    }
+    (user,) = said["env"]
+    (worker,) = release[f"Deployment {RELEASE}"]["spec"]["template"]["spec"]["containers"]
+    assert (user["parameter"], user["containerName"]) == ("username", worker["name"])
+    assert {"name": user["name"], "value": "vigil"} in worker["env"]
+
+
+@pytest.mark.parametrize(
+    ("values", "metadata", "parameters"),
+    [
+        ({"settings": {"brokerSecurity": "ssl"}}, {"tls": "enable"}, None),
+        (
+            {
+                "settings": {"brokerSecurity": "ssl"},
+                "secrets": {"brokerCert": {"name": "c"}, "brokerKey": {"name": "c"}},
+            },
+            {"tls": "enable"},
+            {"cert": "tls.crt", "key": "tls.key"},
+        ),
+        (
+            {
+                "settings": {
+                    "brokerSecurity": "sasl_plaintext",
+                    "brokerSasl": "plain",
+                    "brokerUser": "u",
+                    "cleartextPasswords": True,
+                },
+                "secrets": {"brokerPassword": {"name": "p"}},
+            },
+            {"sasl": "plaintext"},
+            {"password": "password"},
+        ),
+    ],
+)
+def test_keda_is_told_of_tls_and_of_each_secret(
+    values: dict[str, Any], metadata: dict[str, str], parameters: dict[str, str] | None, folder: Path
+) -> None:
+    given = values_of("keda")
+    given = given | {"settings": given["settings"] | values["settings"], "secrets": values.get("secrets", {})}
+    release = objects(given, folder)
+    for trigger in release[f"ScaledObject {RELEASE}"]["spec"]["triggers"]:
+        assert {
+            name: trigger["metadata"].get(name) for name in ("tls", "sasl") if name in trigger["metadata"]
+        } == metadata
+        assert ("authenticationRef" in trigger) is (parameters is not None)
+    found = release.get(f"TriggerAuthentication {RELEASE}")
+    read = {one["parameter"]: one["key"] for one in found["spec"]["secretTargetRef"]} if found else None
+    assert read == parameters
+
+
 def ports(policy: dict[str, Any]) -> set[int]:
     return {port["port"] for rule in policy["spec"]["egress"] for port in rule["ports"]}
 
 
 @pytest.mark.parametrize(
     ("name", "wanted"),
-    [("minimal", {53, 9092, 8443}), ("autoscaling", {53, 9092, 8123}), ("everything", {53, 9093, 9094, 8443}),
-     ("keda", {53, 9092, 9443})],
+    [("minimal", {53, 9092, 8443}), ("autoscaling", {53, 9092, 8123}),
+     ("everything", {53, 443, 9090, 9093, 9094, 8443}), ("keda", {53, 9092, 9443}), ("secured", {53, 9093, 8123})],
 )  # fmt: skip
 def test_the_network_policy_opens_the_ports_of_the_settings(name: str, wanted: set[int], folder: Path) -> None:
     (policy,) = [one for one in objects(values_of(name), folder).values() if one["kind"] == "NetworkPolicy"]
@@ -178,7 +237,7 @@ def test_no_secret_s_content_can_be_given() -> None:
 
 def test_pods_run_commands_that_this_version_has(folder: Path) -> None:
     commands = main.list_commands(click.Context(main))
-    for name in (name for name in NAMES if name != "everything"):  # which turns the probe on
+    for name in NAMES:
         run = [template["spec"]["containers"][0]["command"] for _, template in pods(objects(values_of(name), folder))]
         assert all(program == "vigil" and command in commands for program, command in run)
 
@@ -189,6 +248,17 @@ def test_the_command_of_the_readme_works(folder: Path) -> None:
     assert words[:4] == ["helm", "install", "vigil", "helm/vigil"]
     done = helm("template", "vigil", str(CHART), *words[4:], values={}, folder=folder)
     assert done.returncode == 0, done.stderr
+
+
+def test_the_security_of_the_readme_works_with_its_command(folder: Path) -> None:
+    readme = (CHART.parent / "README.md").read_text()
+    (command,) = re.findall(r"```\n(helm install .*?)```", readme, re.DOTALL)
+    (more,) = re.findall(r"```\n( +--set .*?)```", readme, re.DOTALL)
+    words = shlex.split((command + more).replace("\\\n", " "))
+    done = helm("template", "vigil", str(CHART), *words[4:], values={}, folder=folder)
+    assert done.returncode == 0, done.stderr
+    assert "/run/secrets/vigil/broker-password" in done.stdout
+    assert "/run/secrets/vigil/store-ca" in done.stdout
 
 
 def test_a_release_fits_into_the_secret_that_helm_keeps_it_in(folder: Path) -> None:

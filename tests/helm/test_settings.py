@@ -13,6 +13,8 @@ BY_HAND = {
     "store": "https://other@elsewhere:8443/vigil",
     "metrics_host": "::",
     "log_level": "warning",
+    "broker_security": "sasl_ssl",
+    "broker_sasl": "plain",
 }
 
 
@@ -44,7 +46,8 @@ def test_a_pod_runs_with_the_program_s_defaults(folder: Path) -> None:
 def test_every_setting_can_be_changed(folder: Path) -> None:
     wanted = {name: another(name) for name in given()}
     assert all(value != Settings.model_fields[name].default for name, value in wanted.items())
-    values = changed(MINIMAL, ("settings",), {camel(name): value for name, value in wanted.items()})
+    values = changed(MINIMAL, ("secrets", "brokerPassword", "name"), "kafka")  # or there could be no user
+    values = changed(values, ("settings",), {camel(name): value for name, value in wanted.items()})
     read = worker_settings(values, folder)
     assert {name: getattr(read, name) for name in wanted} == wanted
 
@@ -66,8 +69,14 @@ def test_secrets_are_files_that_are_mounted(folder: Path) -> None:
         }
         said = {name: environment(template)[PREFIX + name.upper()] for name in FROM_SECRETS}
         assert {name: files[path] for name, path in said.items()} == {
+            "broker_ca_file": ("kafka-ca", "ca.pem"),
+            "broker_cert_file": ("kafka-client", "client.pem"),
+            "broker_key_file": ("kafka-client", "client.key"),
+            "broker_password_file": ("kafka-user", "vigil"),
+            "store_ca_file": ("clickhouse-ca", "ca.pem"),
             "store_password_file": ("clickhouse", "vigil-password"),
             "otlp_key_file": ("request-ref", "hmac"),
+            "pagerduty_key_file": ("pagerduty", "vigil"),
         }
 
 

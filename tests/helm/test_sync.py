@@ -9,11 +9,12 @@ from typing import Any
 
 import yaml
 
-from helm.sync import CHART, FROM_SECRETS, OWN_DEFAULTS, ROOT, camel, copies, stale
+from helm.sync import CHART, FROM_SECRETS, MOUNTED, OF_PEOPLE, OWN_DEFAULTS, ROOT, camel, copies, stale
 from monitor.settings import Settings
 from monitor.writing import _BACKOFF
 from tests.helm.chart import leaves
 
+ELSEWHERE = {*FROM_SECRETS, *MOUNTED, *OF_PEOPLE}
 VALUES: dict[str, Any] = yaml.safe_load((CHART / "values.yaml").read_text())
 SCHEMA: dict[str, Any] = json.loads((CHART / "values.schema.json").read_text())
 OPEN = {"global"}  # Helm shares it between the charts of a release
@@ -44,19 +45,23 @@ def test_a_file_that_differs_or_has_no_source_is_stale(tmp_path: Path) -> None:
     assert stale(tmp_path) == sorted([Path("files") / min(copies()), Path("files/stray.yaml"), Path("values.yaml")])
 
 
-def test_every_setting_is_a_value_or_comes_from_a_secret() -> None:
-    assert set(VALUES["settings"]) == {camel(name) for name in Settings.model_fields if name not in FROM_SECRETS}
+def test_every_setting_is_a_value_or_comes_from_elsewhere() -> None:
+    assert set(VALUES["settings"]) == {camel(name) for name in Settings.model_fields.keys() - ELSEWHERE}
+    assert set(MOUNTED) == {"policy"}
+    assert set(OF_PEOPLE) == {"reviewer"}
 
 
 def test_every_default_is_the_setting_s_own_but_for_the_three_of_one_machine() -> None:
     assert set(OWN_DEFAULTS) == {"broker", "store", "metrics_host"}
     for name, field in Settings.model_fields.items():
-        if name not in FROM_SECRETS and name not in OWN_DEFAULTS:
+        if name not in ELSEWHERE and name not in OWN_DEFAULTS:
             assert VALUES["settings"][camel(name)] == ("" if field.default is None else field.default), name
 
 
 def test_every_setting_that_names_a_file_comes_from_a_secret() -> None:
-    assert {name for name in Settings.model_fields if name.endswith("_file")} == set(FROM_SECRETS)
+    files = {name for name in Settings.model_fields if name.endswith("_file")}
+    assert {camel(name.removesuffix("_file")) for name in files} == set(VALUES["secrets"])
+    assert files == set(FROM_SECRETS)
 
 
 def object_schemas(schema: Any, at: str = "") -> Iterator[tuple[str, dict[str, Any]]]:

@@ -71,16 +71,21 @@ def jars() -> Path:
     return TARGET / "libs"
 
 
-def start_kafka(folder: Path) -> tuple[Child, str]:
-    """A broker that keeps its data in this empty folder, ready; and its address. UserError when there can be none."""
+def start_kafka(folder: Path, more: str = "", *formatting: str) -> tuple[Child, str]:
+    """A broker that keeps its data in this empty folder, ready; and its address. UserError when there can be none.
+
+    `more` is configuration beside ours, in which {plain} is our two listeners; `formatting` is for StorageTool.
+    """
     if shutil.which("java") is None:
         raise UserError("install a Java runtime, 17 or newer, which runs Apache Kafka")
     java = ["java", "-Xms256m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC", "-cp", f"{jars()}/*"]
     java.append(f"-Dlog4j2.configurationFile={HERE / 'log4j2.properties'}")
     port, config, log = free_port(), folder / "server.properties", folder / "broker.log"
-    config.write_text(CONFIG.format(port=port, controller=free_port(), folder=folder))
+    ours = CONFIG.format(port=port, controller=free_port(), folder=folder)
+    plain = next(line for line in ours.splitlines() if line.startswith("listeners=")).removeprefix("listeners=")
+    config.write_text(ours + more.replace("{plain}", plain))  # of two lines for one setting Kafka takes the last
     cluster = base64.urlsafe_b64encode(os.urandom(16)).decode().rstrip("=").replace("-", "x")  # no leading dash
-    storage = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(config)]
+    storage = ["kafka.tools.StorageTool", "format", "--standalone", "-t", cluster, "-c", str(config), *formatting]
     done = subprocess.run([*java, *storage], capture_output=True, text=True, check=False, timeout=60)
     if done.returncode:
         raise UserError(f"Apache Kafka formats no storage: {(done.stdout + done.stderr).strip()[-300:]}")

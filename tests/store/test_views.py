@@ -8,6 +8,7 @@ from clickhouse_connect.driver.client import Client
 
 from schemas.kpis import CATALOGUE, counts
 from schemas.outcomes import CATEGORIES, Bit, category_bit
+from schemas.probes import PROBE_OUTCOMES, is_probe, probe_outcome
 from tests.store.seeds import at, beat, cell, insert, span
 
 BITS = [value for name, value in vars(Bit).items() if not name.startswith("_")]
@@ -104,6 +105,32 @@ def test_kpi_events_name_the_kpis_of_each_event_once(store: Client) -> None:
     ]
     assert [tuple(row) for row in got] == expected
     assert store.query("SELECT count() FROM events").result_rows == [(20,)]
+
+
+def test_the_view_of_probes_judges_as_python_does(store: Client) -> None:
+    chance = random.Random(11)  # a test
+    masks = [some_mask(chance) | (Bit.SYNTHETIC if i % 2 else 0) for i in range(300)]
+    masks += [Bit.INTERACTION | Bit.SYNTHETIC | more for more in (0, Bit.BLOCKED, Bit.BLOCKED | Bit.GUARDRAIL_ERROR)]
+    rows = [
+        {"topic": "t", "partition": 0, "offset": i, "mask": mask, "kind": "interaction", "ts": at(i), "feature": "chat"}
+        for i, mask in enumerate(masks)
+    ]
+    insert(store, "telemetry", rows)
+    got = store.query("SELECT offset, result FROM probes ORDER BY offset").result_rows
+    expected = [(offset, probe_outcome(mask)) for offset, mask in enumerate(masks) if is_probe(mask)]
+    assert [tuple(row) for row in got] == expected
+    assert {result for _, result in expected} == {*PROBE_OUTCOMES}
+
+
+def test_the_view_of_probes_names_the_guardrails_that_looked(store: Client) -> None:
+    fields = ("version", "stage", "category", "verdict", "action")
+    guardrails = [
+        (name, *("" for _ in fields), outcome, None, None) for name, outcome in (("a", "evaluated"), ("b", "error"))
+    ]
+    probe = {"topic": "t", "partition": 0, "offset": 1, "mask": Bit.INTERACTION | Bit.SYNTHETIC, "ts": at(1)}
+    insert(store, "telemetry", [probe | {"guardrails": guardrails, "synthetic": "probe-0001"}])
+    (row,) = store.query("SELECT probe, looked, did_not_look FROM probes").result_rows
+    assert tuple(row) == ("probe-0001", ["a"], ["b"])
 
 
 def completeness(store: Client) -> dict[datetime, tuple[float, int, float | None]]:

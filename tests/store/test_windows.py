@@ -1,7 +1,9 @@
 """A claim and its cells are one part, taken once, and read back as they were."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from clickhouse_connect.driver.client import Client
 
 from monitor.store.windows import (
@@ -50,6 +52,13 @@ def test_a_claim_is_read_back_as_it_was(store: Client) -> None:
         ("ai.telemetry", 0): mine
     }
     assert read_flushes(store, [mine], STAMP) == {("ai.telemetry", 0, 10, 19, "flush-1")}
+
+
+@pytest.mark.parametrize("seconds", [0, 1, 999, 1_200.19, 9_999.999, 123_456, 1_790_000_000.5])
+def test_a_claim_keeps_whatever_record_time_a_producer_has_set(store: Client, seconds: float) -> None:
+    mine = replace(claim(10, 19), split_at=datetime.fromtimestamp(seconds, UTC))
+    insert_claim(store, mine, {}, STAMP)
+    assert read_claims(store, [("ai.telemetry", 0)], NOW - timedelta(days=1)) == {("ai.telemetry", 0): mine}
 
 
 def test_of_two_claims_that_begin_at_one_offset_the_first_is_taken(store: Client) -> None:

@@ -10,13 +10,11 @@
   value: {{ $text | quote }}
 {{- end }}
 {{- end }}
-{{- if .Values.secrets.storePassword.name }}
-- name: VIGIL_STORE_PASSWORD_FILE
-  value: /run/secrets/vigil/store-password
+{{- range $name, $secret := .Values.secrets }}
+{{- if $secret.name }}
+- name: VIGIL_{{ $name | snakecase | upper }}_FILE
+  value: /run/secrets/vigil/{{ $name | kebabcase }}
 {{- end }}
-{{- if .Values.secrets.otlpKey.name }}
-- name: VIGIL_OTLP_KEY_FILE
-  value: /run/secrets/vigil/otlp-key
 {{- end }}
 - name: NUMBA_CACHE_DIR # numba compiles at the start, and the image is read-only
   value: /var/cache/vigil
@@ -32,6 +30,10 @@ imagePullPolicy: {{ $root.Values.image.pullPolicy }}
 command: ["vigil", {{ $command | quote }}]
 env:
   {{- include "vigil.env" $root | trim | nindent 2 }}
+  {{- if and (eq $command "worker") (include "vigil.policyMap" $root) }}
+  - name: VIGIL_POLICY
+    value: /etc/vigil/policy.yaml
+  {{- end }}
 resources:
   {{- toYaml $root.Values.resources | nindent 2 }}
 securityContext:
@@ -49,10 +51,32 @@ volumeMounts:
     mountPath: /run/secrets/vigil
     readOnly: true
   {{- end }}
+  {{- if and (eq $command "worker") (include "vigil.policyMap" $root) }}
+  - name: policy # the folder and no subPath, which would never change
+    mountPath: /etc/vigil
+    readOnly: true
+  {{- end }}
+{{- end }}
+
+{{/* The ConfigMap of the policy; empty where the image's own is meant. */}}
+{{- define "vigil.policyMap" -}}
+{{- .Values.policy.configMap.name | default (ternary (printf "%s-policy" (include "vigil.fullname" .)) "" (ne .Values.policy.text "")) -}}
+{{- end }}
+
+{{/* For workers alone, after their other volumes: a hook runs before the chart's own ConfigMap is there. */}}
+{{- define "vigil.policyVolume" -}}
+{{- with include "vigil.policyMap" . }}
+- name: policy
+  configMap:
+    name: {{ . }}
+    items:
+      - key: {{ if $.Values.policy.configMap.name }}{{ $.Values.policy.configMap.key }}{{ else }}policy.yaml{{ end }}
+        path: policy.yaml
+{{- end }}
 {{- end }}
 
 {{- define "vigil.hasSecrets" -}}
-{{- if or .Values.secrets.storePassword.name .Values.secrets.otlpKey.name }}yes{{ end }}
+{{- range .Values.secrets }}{{ if .name }}yes{{ end }}{{ end }}
 {{- end }}
 
 {{- define "vigil.podFields" -}}
@@ -95,13 +119,13 @@ volumes:
     projected:
       defaultMode: 0440
       sources:
-        {{- range $path, $secret := dict "store-password" .Values.secrets.storePassword "otlp-key" .Values.secrets.otlpKey }}
+        {{- range $name, $secret := .Values.secrets }}
         {{- if $secret.name }}
         - secret:
             name: {{ $secret.name }}
             items:
               - key: {{ $secret.key }}
-                path: {{ $path }}
+                path: {{ $name | kebabcase }}
         {{- end }}
         {{- end }}
   {{- end }}

@@ -17,3 +17,9 @@
 {{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" }}
 {{- $port | default (eq $url.scheme "https" | ternary "8443" "8123") }}
 {{- end }}
+
+{{/* The port of an http address. */}}
+{{- define "vigil.urlPort" -}}
+{{- $url := urlParse . }}
+{{- regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default (eq $url.scheme "https" | ternary "443" "80") }}
+{{- end }}

@@ -19,11 +19,14 @@
 {{- if hasPrefix "chdb:" .store }}
 {{- fail "settings.store is embedded: that belongs to one process, and its data to one machine; name a ClickHouse server" }}
 {{- end }}
-{{- if not (regexMatch "^https?://[^\\s/]+/[^\\s/]+$" .store) }}
+{{- if not (regexMatch "^https?://[^\\s/?#]+/[^\\s/?#]+$" .store) }}
 {{- fail "settings.store must be http(s)://user@host:port/database: it says where ClickHouse is" }}
 {{- end }}
 {{- if regexMatch "^https?://[^/@]*:[^/@]*@" .store }}
 {{- fail "settings.store holds a password, which everybody who may read pods would read; use secrets.storePassword" }}
+{{- end }}
+{{- if eq (.replication | int) 0 }}
+{{- fail "settings.replication is 0: a topic has one replica at least, and -1 takes the broker's default" }}
 {{- end }}
 {{- if regexMatch "^(localhost|127\\..*|::1)$" .metricsHost }}
 {{- fail "settings.metricsHost is loopback: neither the kubelet nor Prometheus reaches it, and pods never become ready" }}
@@ -31,6 +34,16 @@
 {{- if not .metricsPort }}
 {{- fail "settings.metricsPort is 0, a free port: nobody would know which one to scrape" }}
 {{- end }}
+{{- end }}
+{{- include "vigil.securityRefusals" . }}
+{{- if and .Values.policy.text .Values.policy.configMap.name }}
+{{- fail "policy.text and policy.configMap.name are both given: workers read one policy" }}
+{{- end }}
+{{- if and .Values.probe.enabled (not (regexMatch "^https?://[^\\s/@]+(/[^\\s?#@]*)?$" .Values.settings.prometheus)) }}
+{{- fail "probe.enabled needs settings.prometheus, http(s)://host:port without a password: a probe must come out there" }}
+{{- end }}
+{{- if and .Values.secrets.pagerdutyKey.name (not (regexMatch "^https?://[^\\s/@]+/?$" .Values.settings.pagerdutyUrl)) }}
+{{- fail "settings.pagerdutyUrl must be http(s)://host:port, as secrets.pagerdutyKey is sent there" }}
 {{- end }}
 {{- if and .Values.autoscaling.enabled .Values.keda.enabled }}
 {{- fail "autoscaling and keda are both enabled: two autoscalers would pull at one number of workers" }}

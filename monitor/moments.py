@@ -41,6 +41,17 @@ def moment_of_option(option: str, text: str) -> int:
         raise UserError(f"{option} {text!r} {error}") from error
 
 
+def zoned_moment_of_option(option: str, text: str) -> datetime:
+    """A time that must say its zone, in UTC: for what is written down for good. Raises UserError."""
+    try:
+        unix_seconds, zoned = moment(text)
+    except ValueError as error:
+        raise UserError(f"{option} {text!r} {error}") from error
+    if not zoned:
+        raise UserError(f"{option} {text!r} has no zone; write {text}Z for UTC")
+    return datetime.fromtimestamp(unix_seconds, UTC)
+
+
 def rfc3339(unix_seconds: int) -> str:
     """`2026-11-20T12:00:00Z`."""
     return datetime.fromtimestamp(unix_seconds, UTC).isoformat().replace("+00:00", "Z")

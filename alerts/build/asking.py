@@ -1,0 +1,42 @@
+"""The command that a page carries: the alert's stored query, with the page's feature, KPI and times in it."""
+
+from alerts.queries import NAMES, load
+
+_UTC = '.UTC.Format "2006-01-02T15:04:05Z"'
+_HOUR, _QUARTER = 3_600_000_000_000, 900_000_000_000
+"""Nanoseconds, as Go counts a duration."""
+
+
+def _time(shift: int) -> str:
+    """The time at which the first alert of the page began, shifted by so many nanoseconds."""
+    moment = f"(.StartsAt.Add {shift})" if shift else ".StartsAt"
+    return f"{{{{ with index .Alerts 0 }}}}{{{{ {moment}{_UTC} }}}}{{{{ end }}}}"
+
+
+SINCE = _time(0)
+_VALUES = {
+    "feature": "{{ .CommonLabels.feature }}",
+    "kpi": "{{ .CommonLabels.kpi }}",
+    "at": _time(0),
+    "from": _time(-_HOUR),
+    "to": _time(_HOUR),
+    "lookback_minutes": "120",
+    "baseline_minutes": "60",
+}
+"""What stands for each parameter of the stored queries. The page is read soon, so its hour ahead is now."""
+_ONSET = _time(-_QUARTER)
+"""Where the query asks for the onset: most alerts come a few minutes after it."""
+
+
+def _given(query: str) -> str:
+    parameters = [one.name for one in load(query).parameters]
+    values = _VALUES | ({"from": _ONSET} if "baseline_minutes" in parameters else {})
+    given = "".join(f" --param {name}={values[name]}" for name in parameters)
+    return f'{{{{ if eq .CommonAnnotations.query "{query}" }}}}{given}{{{{ end }}}}'
+
+
+COMMAND = (
+    "{{ if .CommonAnnotations.query }}vigil sql --query-name {{ .CommonAnnotations.query }}"
+    f"{''.join(map(_given, NAMES))}{{{{ end }}}}"
+)
+"""An Alertmanager template; nothing where the alert has no query. KeyError: a stored query has a new parameter."""

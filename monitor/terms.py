@@ -1,0 +1,67 @@
+"""What a policy says to whoever scores, a column for each scored KPI, under a name that changes with it. No I/O."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from detectors.base import Floats
+from detectors.mixture import StateSpaceDetector
+from monitor.columns import FLOORS, SCORED
+from monitor.policy import Policy
+from monitor.windows import WINDOW_SECONDS
+from schemas.finding import IncidentSeverity
+from schemas.kpis import ARRIVALS, PROMPT_MIX
+
+_LEARNING = 3
+"""Counts up whenever other baselines come of the same windows: those that are stored are then learned again."""
+_LONGEST = 55
+"""Letters of a policy's own version that are kept: with the digest they are an identifier."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """By what is scored. Columns in the order of SCORED: `budgets` in windows per false page of one series, `floors` of
+    coverage below which a window is unknown, `severities` of incidents that may page.
+
+    `policy` stands in every score and incident: the policy's version, and a digest of these columns.
+    """
+
+    detector: str
+    policy: str
+    budgets: tuple[float, ...]
+    floors: tuple[float, ...]
+    severities: tuple[IncidentSeverity, ...]
+
+    @property
+    def floor(self) -> Floats:
+        """The floors, shape (KPIs,)."""
+        return np.array(self.floors)
+
+    @property
+    def learned_by(self) -> dict[str, str]:
+        """Of each KPI what its baselines depend on, so that whoever has the same text learns the same ones: its own
+        budget, and all floors, which decide what is known of a feature's strata.
+        """
+        floors = _digest(*self.floors)
+        how = f"learning {_LEARNING}, floors {floors}, windows"
+        return {kpi: f"{how} {budget!r}" for kpi, budget in zip(SCORED, self.budgets, strict=True)}
+
+    def severity(self, kpi: str, rises: bool) -> IncidentSeverity:
+        """How bad an incident is."""
+        if kpi == PROMPT_MIX or (kpi == ARRIVALS and rises):
+            return "info"  # what is asked is not ours; more traffic is no harm, less may be an outage
+        return self.severities[SCORED.index(kpi)]
+
+
+def terms_of(policy: Policy) -> Terms:
+    """What a policy says to a scorer. Raises UserError for a budget that no scorer can keep."""
+    budgets = tuple(policy.budget_windows(kpi, len(SCORED), WINDOW_SECONDS) for kpi in SCORED)
+    floors = tuple(policy.floors(SCORED, FLOORS).tolist())
+    severities: tuple[IncidentSeverity, ...] = tuple(policy.severity(kpi) for kpi in SCORED)
+    version = f"{policy.version[:_LONGEST]}+{_digest(*budgets, *floors, *severities)}"
+    return Terms(StateSpaceDetector.name, version, budgets, floors, severities)
+
+
+def _digest(*values: object) -> str:
+    return hashlib.sha256(repr(values).encode()).hexdigest()[:8]
