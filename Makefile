@@ -49,6 +49,7 @@ docs: $(READY)  ## write what is generated: schemas, rules, dashboards, the char
 	$(BIN)/python -m schemas.publish
 	$(BIN)/vigil policy build
 	$(BIN)/python helm/sync.py
+	$(BIN)/python -m benchmarks.detection.picture
 	$(BIN)/python docs/generate.py
 
 sloth: $(READY)  ## let Sloth, which Go builds in some minutes, take our specifications, and keep what it makes of them

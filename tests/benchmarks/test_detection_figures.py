@@ -1,3 +1,4 @@
+import json
 import math
 import xml.etree.ElementTree as ET
 
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import poisson
 
+from benchmarks.common import RESULTS
 from benchmarks.detection.intervals import bootstrap, poisson_interval
 from benchmarks.detection.losses import missing
 from benchmarks.detection.peers import (
@@ -16,7 +18,7 @@ from benchmarks.detection.peers import (
     prometheus_rule,
     static_threshold,
 )
-from benchmarks.detection.picture import draw
+from benchmarks.detection.picture import TARGET, draw
 from benchmarks.detection.ratios import Compared, counting, geometric_mean, mean_interval
 from benchmarks.detection.series import DROPPED, delay, open_windows
 from benchmarks.detection.worlds import DAY, FLAT, MIDDLE, STEPS, WEEK, Cell, Ints, Stream, World
@@ -150,6 +152,11 @@ def test_hours_that_a_week_has_shown_are_what_a_peer_expects() -> None:
     world = World(Cell(2000, 0.1))
     learned = learned_from(world.stream(0, WEEK, np.random.default_rng(1)))
     assert learned.expected(0, DAY) == pytest.approx(world.rate(0, DAY), rel=0.02)
+
+
+def test_the_picture_is_drawn_from_the_run_that_was_kept() -> None:
+    kept = json.loads((RESULTS / "detection.json").read_text())
+    assert TARGET.read_text() == draw(kept["curve"], kept["peers"])
 
 
 def test_the_picture_is_well_formed_and_names_every_peer() -> None:
