@@ -39,9 +39,10 @@ class IdMemory:
         turns = len(self.younger) + len(ids) > self.limit or (
             max(logged_ms, default=0) - self.split_at_ms >= self.horizon_ms
         )
-        if turns or len(set(ids)) < len(ids) or not (self.younger.isdisjoint(ids) and self.older.isdisjoint(ids)):
+        mine = set(ids)
+        if turns or len(mine) < len(ids) or not (mine.isdisjoint(self.younger) and mine.isdisjoint(self.older)):
             return [self.is_new(*one) for one in zip(ids, offsets, logged_ms, strict=True)]
-        self.younger.update(ids)
+        self.younger |= mine
         return [True] * len(ids)
 
     def restore(self, ids: Iterable[tuple[int, str]]) -> None:

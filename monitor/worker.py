@@ -26,6 +26,7 @@ from monitor.clock import monotonic, now
 from monitor.counting import Counting
 from monitor.errors import StandstillError, StoreUnavailableError, UserError
 from monitor.faust_app import faust_app
+from monitor.heap import keep_freed_memory
 from monitor.ingest import Ingest
 from monitor.kinds import COUNTED
 from monitor.letters import Letterbox
@@ -222,6 +223,7 @@ def run(settings: Settings) -> None:
         )
     else:
         require_broker(broker)  # Faust would try for ever, without saying what is wrong
+    keep_freed_memory()
     with ExitStack() as stack:
         embedded = is_embedded(settings.store)
         hold = stack.enter_context(Hold(embedded_path(settings.store), _STORE_PATIENCE)) if embedded else None
