@@ -42,6 +42,7 @@ class Intervals:
     scrape: str
     evaluation: str
     group_wait: str
+    """Of what pages; what can wait keeps its own."""
     group_interval: str
 
 
@@ -79,8 +80,8 @@ def prometheus_config(targets: Sequence[str], alertmanager: str, intervals: Inte
         text = replaced(
             text,
             {
-                "scrape_interval: 15s": f"scrape_interval: {intervals.scrape}",
-                "evaluation_interval: 15s": f"evaluation_interval: {intervals.evaluation}",
+                "scrape_interval: 5s": f"scrape_interval: {intervals.scrape}",
+                "evaluation_interval: 5s": f"evaluation_interval: {intervals.evaluation}",
             },
         )
     return replaced(
@@ -100,7 +101,7 @@ def alertmanager_config(pagerduty_url: str, key_file: Path, intervals: Intervals
         text = replaced(
             text,
             {
-                "group_wait: 10s": f"group_wait: {intervals.group_wait}",
+                "group_wait: 1s": f"group_wait: {intervals.group_wait}",
                 "group_interval: 1m": f"group_interval: {intervals.group_interval}",
             },
         )

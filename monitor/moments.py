@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from monitor.durations import seconds_of
 from monitor.errors import UserError
 
 _LATEST = 4_102_444_800.0
@@ -39,6 +40,20 @@ def moment_of_option(option: str, text: str) -> int:
         return int(moment(text)[0])
     except ValueError as error:
         raise UserError(f"{option} {text!r} {error}") from error
+
+
+def moment_near(option: str, text: str, now: float) -> int:
+    """A time given with an option, or `now`, or what lies before it as in `now-30m`; whole Unix seconds, as `now` is.
+
+    Raises UserError.
+    """
+    begin, minus, length = text.strip().partition("-")
+    if begin.strip() != "now":
+        return moment_of_option(option, text)
+    try:
+        return int(checked(now - (seconds_of(length) if minus else 0)))
+    except (UserError, ValueError) as error:
+        raise UserError(f"{option} {text!r}: {error}") from error
 
 
 def zoned_moment_of_option(option: str, text: str) -> datetime:

@@ -132,6 +132,22 @@ def to_page(event: Event, received_at: datetime, dedup_key: str) -> Page:
     )
 
 
+def page_line(page: Page) -> str:
+    """A page as one line of a terminal."""
+    what = f"{page.action:<11} {page.severity or '-':<8} {page.component or '-'} {page.kpi or '-'}"
+    return _line(page.received_at, what, page.summary)
+
+
+def change_line(change: ChangeEvent, received_at: datetime) -> str:
+    """A change event as one line of a terminal, in the columns of a page."""
+    return _line(received_at, f"{'change':<11} {'-':<8}", change.payload.summary)
+
+
+def _line(at: datetime, what: str, summary: str) -> str:
+    """Whoever reaches the port writes the text, and a terminal obeys control characters."""
+    return "".join(sign if sign.isprintable() else " " for sign in f"{at:%H:%M:%S} {what} {summary}")
+
+
 def complaints(error: ValidationError) -> list[str]:
     """One sentence per field that PagerDuty would refuse, in its words where they are known."""
     return [_complaint(item) for item in error.errors(include_url=False)]
@@ -148,15 +164,16 @@ def _complaint(item: Any) -> str:
     return f"'{where}' is invalid: {item['msg']}"
 
 
-def _keep_quiet(page: Page) -> None:
+def _keep_quiet(_: Page | ChangeEvent) -> None:
     """Nobody asked to be told."""
 
 
 @dataclass(slots=True)
 class Receiver:
-    """Listens on loopback. `on_page` is called in the event loop and must not block."""
+    """Listens on loopback. `on_page` and `on_change` are called in the event loop and must not block."""
 
     on_page: Callable[[Page], None] = _keep_quiet
+    on_change: Callable[[ChangeEvent], None] = _keep_quiet
     clock: Clock = now
     new_key: Callable[[], str] = lambda: uuid.uuid4().hex
     """Makes a dedup_key for a trigger that has none."""
@@ -198,9 +215,11 @@ class Receiver:
 
     async def _change(self, request: web.Request) -> web.Response:
         try:
-            self.changes.append(ChangeEvent.model_validate(await _body(request)))
+            change = ChangeEvent.model_validate(await _body(request))
         except (ValidationError, _BodyError) as error:
             return self._refuse(error)
+        self.changes.append(change)
+        self.on_change(change)
         return web.json_response({"status": "success", "message": "Change event processed"}, status=202)
 
     def _refuse(self, error: "ValidationError | _BodyError") -> web.Response:
@@ -226,19 +245,22 @@ async def _body(request: web.Request) -> Any:
 @click.command("pagerduty-receiver")
 @click.option("--port", type=click.IntRange(0, 65_535), default=9111, show_default=True, help="0 takes a free one.")
 def receiver_command(port: int) -> None:
-    """Receive pages on this machine instead of PagerDuty, one line each, until Ctrl-C.
+    """Receive pages and change events on this machine instead of PagerDuty, one line each, until Ctrl-C.
 
     Example: vigil pagerduty-receiver --port 9111
     """
 
     def show(page: Page) -> None:
-        what = f"{page.action:<11} {page.severity or '-':<8} {page.component or '-'} {page.kpi or '-'}"
-        click.echo(f"{page.received_at:%H:%M:%S} {what} {page.summary}")
+        click.echo(page_line(page))
+
+    def show_change(change: ChangeEvent) -> None:
+        click.echo(change_line(change, now()))
 
     async def serve() -> None:
-        receiver = Receiver(show)
+        receiver = Receiver(show, show_change)
         bound = await receiver.start(port)
         click.echo(f"pagerduty_url: http://127.0.0.1:{bound}{ENQUEUE}")
+        click.echo(f"VIGIL_PAGERDUTY_URL=http://127.0.0.1:{bound}")
         try:
             await asyncio.Event().wait()
         finally:

@@ -13,7 +13,9 @@ from clickhouse_connect.driver.client import Client
 from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from alerts.queries import NAMES, StoredQuery, load
+from monitor.clock import Clock, now
 from monitor.errors import UserError
+from monitor.moments import moment_near
 from monitor.settings import load as load_settings
 from monitor.store.client import is_embedded
 from monitor.store.endpoint import open_reader, open_writer
@@ -69,16 +71,21 @@ def render(columns: Sequence[str], rows: Sequence[Sequence[Any]], out_format: st
     return _table(columns, rows)
 
 
-def stored_parameters(query: StoredQuery, given: Mapping[str, str]) -> dict[str, str]:
-    """The parameters of a stored query, times brought into UTC. Raises UserError for a missing or unknown one."""
+def stored_parameters(query: StoredQuery, given: Mapping[str, str], clock: Clock = now) -> dict[str, str]:
+    """The parameters of a stored query; times in UTC as the store reads them, `now-1h` and the like by the clock.
+
+    Raises UserError for a parameter that is missing, unknown, or no time.
+    """
     known = {parameter.name: parameter for parameter in query.parameters}
     if unknown := sorted(set(given) - set(known)):
         raise UserError(f"{query.name} has no parameter {unknown[0]}; it takes {', '.join(known)}")
     for name, parameter in known.items():
         if name not in given:
             raise UserError(f"add --param {name}=...: {parameter.meaning}")
+    at = clock().timestamp()  # looked at once, so that `to=now` and `from=now-1h` are an hour apart
     return {
-        name: _utc(name, value) if known[name].type.startswith("DateTime") else value for name, value in given.items()
+        name: _utc(name, value, at) if known[name].type.startswith("DateTime") else value
+        for name, value in given.items()
     }
 
 
@@ -105,6 +112,9 @@ def sql_command(  # noqa: PLR0913  # one argument per option
     vigil sql "SELECT kpi, max(rate) FROM kpi_windows WHERE feature = 'chat' GROUP BY kpi"
     vigil sql --query-name what_changed --param feature=chat \\
         --param at=2026-11-20T12:00:00Z --param lookback_minutes=120
+    vigil sql --query-name did_guardrails_run --param feature=chat --param from=now-2h --param to=now
+
+    A stored question takes times in ISO 8601, UTC where they say no zone, and now, now-30m, now-1h, now-2d.
     """
     try:
         if list_them:
@@ -157,13 +167,8 @@ def _listing() -> str:
     return "\n".join(lines) + "\n"
 
 
-def _utc(name: str, value: str) -> str:
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError as error:
-        raise UserError(f"write --param {name} as a time in UTC, such as 2026-11-20T12:00:00Z") from error
-    if moment.tzinfo is not None:
-        moment = moment.astimezone(UTC)
+def _utc(name: str, value: str, at: float) -> str:
+    moment = datetime.fromtimestamp(moment_near(f"--param {name}", value, at), UTC)
     return moment.strftime("%Y-%m-%d %H:%M:%S")
 
 

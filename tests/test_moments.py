@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from monitor.errors import UserError
-from monitor.moments import moment_of_option, rfc3339, zoned_moment_of_option
+from monitor.moments import moment_near, moment_of_option, rfc3339, zoned_moment_of_option
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 
@@ -37,6 +37,37 @@ def test_what_is_written_down_for_good_must_say_its_zone() -> None:
 def test_what_is_no_time_is_told(read: object, text: str, why: str) -> None:
     with pytest.raises(UserError, match=why):
         read("--at", text)  # type: ignore[operator]  # one of the two functions above
+
+
+@pytest.mark.parametrize(
+    ("text", "before"),
+    [
+        ("now", 0),
+        ("now-30m", 1800),
+        ("now-1h", 3600),
+        ("now-2d", 172_800),
+        (" now - 90s", 90),
+        ("2026-11-20T11:00Z", 3600),
+    ],
+)
+def test_a_moment_may_be_said_from_now_backwards(text: str, before: int) -> None:
+    assert moment_near("--param from", text, NOON.timestamp() + 0.9) == NOON.timestamp() - before
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("now-", "'' is no length of time"),
+        ("now-1x", "--param at 'now-1x': '1x' is no length of time"),
+        ("now--1h", "is no length of time"),
+        ("now-9999w", "before 1970"),
+        ("now+1h", "is no time"),
+        ("nowadays", "is no time"),
+    ],
+)
+def test_what_is_no_length_of_time_before_now_is_told(text: str, why: str) -> None:
+    with pytest.raises(UserError, match=why):
+        moment_near("--param at", text, NOON.timestamp())
 
 
 def test_a_moment_is_written_in_utc() -> None:

@@ -1,5 +1,9 @@
 import asyncio
 import json
+import signal
+import subprocess
+import sys
+import urllib.request
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +13,17 @@ from aiohttp import ClientSession
 from click.testing import CliRunner
 
 from monitor.errors import UserError
-from monitor.pagerduty import CHANGE, ENQUEUE, MAX_BYTES, Page, Receiver, receiver_command
+from monitor.pagerduty import (
+    CHANGE,
+    ENQUEUE,
+    MAX_BYTES,
+    ChangeEvent,
+    Page,
+    Receiver,
+    change_line,
+    page_line,
+    receiver_command,
+)
 
 KEY = "k" * 32
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -147,6 +161,43 @@ def test_a_taken_port_is_the_users_to_change() -> None:
             await first.stop()
 
     asyncio.run(run())
+
+
+def test_a_page_and_a_change_event_are_one_line_each_and_obey_nobody() -> None:
+    page = Page(NOON, "trigger", "one", "refusals\nof chat", "critical", "chat", "refusal_rate", {})
+    assert page_line(page) == "12:00:00 trigger     critical chat refusal_rate refusals of chat"
+    assert page_line(Page(NOON, "resolve", "one", "", "", "", "", {})) == "12:00:00 resolve     -        - - "
+    payload = {"summary": "prompt of chat: v6 to v7\x1b[2J"}
+    change = ChangeEvent.model_validate({"routing_key": KEY, "payload": payload})
+    assert change_line(change, NOON) == "12:00:00 change      -        prompt of chat: v6 to v7 [2J"
+
+
+def test_the_command_prints_pages_and_change_events_as_they_come() -> None:
+    command = [sys.executable, "-c", "from monitor.pagerduty import receiver_command as run; run()", "--port", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as receiver:
+        try:
+            assert receiver.stdout is not None
+            url = receiver.stdout.readline().split()[1]
+            base = receiver.stdout.readline().strip().removeprefix("VIGIL_PAGERDUTY_URL=")
+            assert url == base + ENQUEUE
+            sent: list[tuple[str, Any]] = [
+                (CHANGE, {"routing_key": KEY, "payload": {"summary": "prompt v2"}}),
+                (ENQUEUE, TRIGGER),
+                (CHANGE, {"routing_key": KEY, "payload": {"summary": "prompt v3"}}),
+            ]
+            for path, event in sent:
+                body = json.dumps(event).encode()
+                with urllib.request.urlopen(base + path, body, timeout=10.0) as answer:  # noqa: S310  # loopback
+                    assert answer.status == 202
+            lines = [receiver.stdout.readline().split(maxsplit=1)[1] for _ in sent]
+        finally:
+            receiver.send_signal(signal.SIGINT)
+        assert lines == [
+            "change      -        prompt v2\n",
+            "trigger     critical - - refusals\n",
+            "change      -        prompt v3\n",
+        ]
+        assert receiver.stdout.read() == "stopped\n"
 
 
 def test_the_command_has_help_with_an_example() -> None:

@@ -106,6 +106,26 @@ def test_a_stored_query_is_asked_by_name(dsn: str) -> None:
     assert (row["onset"], row["rate_before"], row["rate_after"]) == ("2026-11-20T12:00:10Z", 1.0, 0.0)
 
 
+def test_the_times_of_a_stored_query_are_in_utc_and_may_be_said_from_now_backwards() -> None:
+    clock = iter([datetime(2026, 11, 20, 12, 30, 15, 900_000, tzinfo=UTC)])
+    given = {"feature": "now", "from": "now-2d", "to": "now"}
+    assert stored_parameters(load("did_guardrails_run"), given, lambda: next(clock)) == {
+        "feature": "now",
+        "from": "2026-11-18 12:30:15",
+        "to": "2026-11-20 12:30:15",
+    }
+    zoned = {"feature": "a", "from": "2026-11-20T17:45:00.5+05:45", "to": "2026-11-20T13:00"}
+    times = stored_parameters(load("did_guardrails_run"), zoned)
+    assert (times["from"], times["to"]) == ("2026-11-20 12:00:00", "2026-11-20 13:00:00")
+
+
+def test_a_line_of_a_runbook_is_asked_as_it_stands(dsn: str) -> None:
+    line = "--query-name was_telemetry_complete --param feature=chat --param from=now-2h --param to=now"
+    answer = vigil_sql(*line.split(), "--format", "json", "--store", dsn)
+    assert answer.exit_code == 0, answer.output
+    assert isinstance(json.loads(answer.output), list)
+
+
 def test_the_list_has_every_question() -> None:
     answer = vigil_sql("--list").output
     assert all(name in answer and load(name).question in answer for name in NAMES)
@@ -115,7 +135,8 @@ def test_the_list_has_every_question() -> None:
     ("given", "message"),
     [
         ({"feature": "chat", "lookback_minutes": "5"}, "--param at="),
-        ({"feature": "chat", "lookback_minutes": "5", "at": "soon"}, "a time in UTC"),
+        ({"feature": "chat", "lookback_minutes": "5", "at": "soon"}, "--param at 'soon' is no time"),
+        ({"feature": "chat", "lookback_minutes": "5", "at": "now-soon"}, "--param at 'now-soon'"),
         ({"feature": "chat", "lookback_minutes": "5", "at": "2026-11-20", "kpi": "x"}, "no parameter kpi"),
     ],
 )

@@ -10,6 +10,8 @@ from alerts.build.text import yaml_text
 from alerts.policy import Policy, regex_of
 from schemas.kpis import KPIS
 
+_EVERY = "5s"
+"""Between two evaluations, as in prometheus.yaml. A PrometheusRule must say so itself: the Operator's own are 30 s."""
 _BUILT = "Built by `vigil policy build` from alerts/policy.yaml; change that."
 _MIXIN = """// {built}
 {{
@@ -49,7 +51,7 @@ def _prometheus_rule(groups: list[Rule]) -> Rule:
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
         "metadata": {"name": "vigil", "labels": {"app.kubernetes.io/name": "vigil", "role": "alert-rules"}},
-        "spec": {"groups": groups},
+        "spec": {"groups": [{"name": one["name"], "interval": _EVERY} | one for one in groups]},
     }
 
 

@@ -13,6 +13,10 @@ webhook_configs to dead-man, with the address of a service outside this cluster 
 
 _SECRETS = "/etc/alertmanager/secrets"
 _QUIET = "quiet-hours"
+_PAGE_WAIT, _TICKET_WAIT = "1s", "10s"
+"""From the first alert of a group to its message. The alerts of a group are of one alert, feature and KPI, so they come
+out of one evaluation, all at once: a second is enough. A ticket waits longer, for the critical alert of the next
+evaluation that mutes it."""
 _LESSER = 'severity=~"warning|info|none"'
 # PagerDuty takes these four words only. Mapped, never passed through; what is not known is an error.
 _SEVERITY = (
@@ -32,7 +36,7 @@ def alertmanager(policy: Policy) -> dict[str, Any]:
         "route": {
             "receiver": "pagerduty",  # a severity nobody planned for wakes somebody: unknown is not safe
             "group_by": ["alertname", "feature", "kpi"],
-            "group_wait": "10s",
+            "group_wait": _PAGE_WAIT,
             "group_interval": "1m",
             "repeat_interval": "4h",
             "routes": [*_routes(policy)],
@@ -64,7 +68,7 @@ def _routes(policy: Policy) -> Iterator[dict[str, Any]]:
 
 def _lesser(policy: Policy, receiver: str) -> dict[str, Any]:
     quiet = {"mute_time_intervals": [_QUIET]} if policy.quiet_hours else {}
-    return {"matchers": [_LESSER], "receiver": receiver, **quiet}
+    return {"matchers": [_LESSER], "receiver": receiver, "group_wait": _TICKET_WAIT, **quiet}
 
 
 def _inhibitions() -> list[dict[str, Any]]:

@@ -101,8 +101,10 @@ def test_each_alert_has_a_runbook_short_enough_for_3_am(name: str) -> None:
     assert "--query-name " in text
 
 
-PLACES = {"FROM", "TO", "ONSET", "NOW", "FEATURE", "KPI"}
+PLACES = {"FROM", "ONSET", "FEATURE", "KPI"}
 """What a reader of a runbook puts something in the place of."""
+RELATIVE = {"now", "now-2h"}
+"""Times that can be pasted as they stand."""
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -114,8 +116,15 @@ def test_each_stored_query_of_a_runbook_is_given_all_that_it_asks_for(name: str)
         times = dict.fromkeys(PLACES - {"FEATURE", "KPI"}, "2026-11-20T12:00:00Z")
         stored_parameters(load_query(query), {key: times.get(value, value) for key, value in parameters.items()})
         for value in parameters.values():
-            assert value in PLACES | {*CATALOGUE, "120", "60"}
-            assert value not in PLACES or f"`{value}`" in diagnosis, f"nobody says what {value} is"
+            assert value in PLACES | RELATIVE | {*CATALOGUE, "120", "60"}
+            explained = value == "now" or f"`{value}`" in diagnosis
+            assert explained or value not in PLACES | RELATIVE, f"nobody says what {value} is"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_question_about_vigil_itself_is_pasted_as_it_stands(name: str) -> None:
+    text = (ALERTS / "runbooks" / f"{name}.md").read_text()
+    assert set(re.findall(r"is_the_monitor_whole([^`]*)", text)) <= {" --param at=now"}
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any, get_args
 
 import pytest
+import yaml
 from prometheus_client.exposition import generate_latest
 
 from monitor.change_events import RESULTS
 from monitor.columns import SCORED
+from monitor.durations import seconds_of
 from monitor.metrics import Metrics
 from monitor.settings import Settings
 from monitor.windows import DIMENSIONS
@@ -99,6 +101,10 @@ def test_the_worst_case_is_in_the_document() -> None:
     said = " ".join(DOCUMENT.read_text().split())
     assert f"{always} + {each_feature} x (VIGIL_FEATURES + 1) + {each_partition} x partitions" in said
     assert f"at the defaults {total:,} series of one worker" in said
+    prometheus = yaml.safe_load((DOCUMENT.parents[1] / "alerts" / "prometheus" / "prometheus.yaml").read_text())
+    scrapes = 60 // seconds_of(prometheus["global"]["scrape_interval"])
+    assert f"takes in {scrapes} samples a minute of each series" in said
+    assert f"in the worst case below, {scrapes * total:,} a minute of one worker" in said
 
 
 def test_every_label_has_a_bound() -> None:

@@ -47,7 +47,7 @@ def test_the_api_server_would_take_every_object(name: str, folder: Path, built: 
         ("runAsNonRoot: true", "runAsNonRoot: false", "Deployment"),
         ("port: 53", "port: 530000", "NetworkPolicy"),
         ("minReplicas: 3", "minReplicas: 13", "HorizontalPodAutoscaler"),
-        ("interval: 15s", "interval: often", "ServiceMonitor"),
+        ("interval: 5s", "interval: often", "ServiceMonitor"),
         ("jobLabel:", "jobLable:", "ServiceMonitor"),
         ("maxUnavailable: 1", "maxUnavailable: one", "PodDisruptionBudget"),
         ("groups:", "group:", "PrometheusRule"),
