@@ -71,7 +71,8 @@ class Partition:
         tally.accepted = len(scanned.ids) + len(found.events)
         self._accept(found, scanned, now.timestamp(), tally)
         if scanned.ids:
-            self._keep(TABLES[INTERACTION], scanned.lines(self.topic.name, self.number, offsets), len(scanned.ids))
+            block = _SCANNER.block(scanned, self.topic.name, self.number, offsets)
+            self._keep(self.pending.blocks, TABLES[INTERACTION], block, len(scanned.ids))
         self.next_offset = batch.last + 1
         self.pending.offset_to = batch.last
         add_tally(self.pending.tally, tally)
@@ -147,10 +148,10 @@ class Partition:
         kinds = set(map(type, events))
         for kind in sorted(kinds, key=TABLES.__getitem__):
             group = events if len(kinds) == 1 else [event for event in events if type(event) is kind]
-            self._keep(TABLES[kind], self._fast().rows(group), len(group))
+            self._keep(self.pending.lines, TABLES[kind], self._fast().rows(group), len(group))
 
-    def _keep(self, table: str, block: bytes, events: int) -> None:
-        self.pending.lines.setdefault(table, []).append(block)
+    def _keep(self, into: dict[str, list[bytes]], table: str, block: bytes, events: int) -> None:
+        into.setdefault(table, []).append(block)
         self.pending.bytes += len(block)
         self.pending.events += events
 

@@ -48,10 +48,12 @@ class Pending:
     """The same cells by what events say, where nothing was folded: the way to a cell that was met before."""
     lines: dict[str, list[bytes]] = field(default_factory=dict)
     """JSON rows by table: blocks of lines, one for each batch."""
+    blocks: dict[str, list[bytes]] = field(default_factory=dict)
+    """Rows by table too: Native blocks, one for each batch."""
     events: int = 0
-    """Rows in them."""
+    """Rows in lines and blocks."""
     bytes: int = 0
-    """Size of those blocks."""
+    """Their size."""
     letters: list[DeadLetter] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
 

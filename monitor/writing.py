@@ -57,6 +57,9 @@ class Writer:
         for table in sorted({table for pending in pendings for table in pending.lines}):
             rows = [row for pending in pendings for row in pending.lines.get(table, ())]
             await self.patiently(partial(event_rows.insert_rows, self._client, table, rows))
+        for table in sorted({table for pending in pendings for table in pending.blocks}):
+            blocks = [block for pending in pendings for block in pending.blocks.get(table, ())]
+            await self.patiently(partial(event_rows.insert_blocks, self._client, table, blocks))
         await self._claim(flush, Stamp(self._worker, uuid.uuid4().hex, self._clock()))
         self._counting.stored(self._timer() - started, self._clock())
 

@@ -11,6 +11,7 @@ from monitor.tally import Tally
 from monitor.windows import SliceCap, Watermark
 from schemas.outcomes import Bit
 from schemas.topics import CHANGES_TOPIC, TELEMETRY_TOPIC, Topic
+from tests.scan.native import stored, told
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 LIMITS = Limits(max_skew=timedelta(minutes=5), max_age=timedelta(days=400))
@@ -47,14 +48,14 @@ def test_offsets_with_gaps_are_kept_exactly() -> None:
     held = partition()
     take(held, b"x", event(1), offsets=[7, 9])
     assert held.pending.letters[0].source_offset == 7
-    assert json.loads(held.pending.lines["telemetry"][0])["offset"] == 9
+    assert [row["offset"] for row in stored(held.pending)] == [9]
     assert (held.pending.offset_from, held.pending.offset_to, held.next_offset) == (0, 9, 10)
 
 
 def test_the_stored_row_carries_position_and_mask() -> None:
     held = partition(next_offset=41)
     take(held, event(1, refusal={"refused": True}))
-    row = json.loads(held.pending.lines["telemetry"][0])
+    [row] = stored(held.pending)
     assert (row["topic"], row["partition"], row["offset"]) == ("ai.telemetry", 3, 41)
     assert row["mask"] & Bit.REFUSED
     [((start, cut, mask), counted)] = held.pending.cells.items()
@@ -93,9 +94,8 @@ def test_what_the_fast_way_leaves_is_judged_and_counted_all_the_same() -> None:
     held, plain = partition(), partition()
     assert take(held, twice).accepted == take(plain, event(1, risk_tier="ga")).accepted == 1
     assert held.pending.cells == plain.pending.cells
-    [row, same] = [json.loads(p.pending.lines["telemetry"][0]) for p in (held, plain)]
-    assert datetime.fromisoformat(row.pop("ts")) == datetime.fromisoformat(same.pop("ts"))
-    assert row == same
+    [[row], [same]] = [stored(p.pending) for p in (held, plain)]
+    assert told(row) == told(same)
 
 
 def test_a_heartbeat_is_handed_on_with_its_times_and_none_counts_before_it_starts() -> None:

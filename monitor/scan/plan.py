@@ -51,9 +51,6 @@ class Plan(NamedTuple):
     """By field of the record: the run of what is inside the part, or -1."""
     stride: Ints
     """By field of a part: how far its value moves within the run; 0 where no mask depends on it."""
-    default_at: Ints
-    """By field of the record, shape (fields + 1,): in `defaults`, what a row must say where the record does not."""
-    defaults: Octets
     structs: int
     event_id: int
     ts: int
@@ -81,8 +78,6 @@ class At(NamedTuple):
     fact: int
     inside: int
     stride: int
-    default_at: int
-    defaults: int
     structs: int
     event_id: int
     ts: int

@@ -41,12 +41,24 @@ class _Field:
     """What a mask may depend on: the value behind each code; that it is there, without a vocabulary."""
 
 
-def make_plan(shape: Shape, whole: Mapping[str, Fact], inside: Mapping[str, tuple[tuple[str, ...], Fact]]) -> Plan:
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """A plan, and what its numbers stand for."""
+
+    plan: Plan
+    names: Mapping[str, int]
+    """Every field; those of parts after the part's name and a point."""
+    defaults: Mapping[str, bytes]
+    """What a row must say where the record does not, by field of the record."""
+
+
+def make_plan(shape: Shape, whole: Mapping[str, Fact], inside: Mapping[str, tuple[tuple[str, ...], Fact]]) -> Planned:
     """The arrays of one message.
 
     `whole` are the facts of fields of the record, `inside` those of parts: on which of their fields, and what they are.
     """
-    return _Planning(shape).plan(whole, inside)
+    made = _Planning(shape)
+    return Planned(made.plan(whole, inside), made.names(), made.defaults())
 
 
 class _Planning:
@@ -107,6 +119,14 @@ class _Planning:
     def _number(self, struct: Any) -> int:
         return [shape.struct for shape in self._shapes].index(struct)
 
+    def names(self) -> dict[str, int]:
+        parts = ("", *(f"{name}." for name, _, _ in self._shapes[0].parts))
+        every = [part + said.name for part, struct in zip(parts, self._structs, strict=True) for said in struct]
+        return {name: place for place, name in enumerate(every)}
+
+    def defaults(self) -> dict[str, bytes]:
+        return {said.name: said.default for said in self._structs[0] if said.default}
+
     def plan(self, whole: Mapping[str, Fact], inside: Mapping[str, tuple[tuple[str, ...], Fact]]) -> Plan:
         fields = list(chain.from_iterable(self._structs))
         record = {said.name: place for place, said in enumerate(self._structs[0])}
@@ -134,7 +154,6 @@ class _Planning:
             for values in product(*choices):
                 told = {name: value for name, value in zip(on, values, strict=True) if value is not NOTHING}
                 facts.append(bits(told) if needed <= told.keys() else 0)
-        defaults = [said.default for said in self._structs[0]]
         return Plan(
             classes=np.array([[code in letters for code in range(256)] for letters in self._alphabets], dtype=np.uint8),
             dictionary=dictionary, entry_at=entry_at, entry_code=entry_code, letters=letters,
@@ -146,7 +165,6 @@ class _Planning:
             rest=_column(said.rest for said in fields),
             low=_column(said.low for said in fields), high=_column(said.high for said in fields),
             facts=_column(facts), fact=_column(fact), inside=_column(within), stride=stride,
-            default_at=np.cumsum([0, *map(len, defaults)]), defaults=_octets(b"".join(defaults)),
             structs=len(self._structs),
             event_id=record["event_id"], ts=record["ts"], sample_weight=record["sample_weight"],
         )  # fmt: skip
@@ -162,7 +180,7 @@ def _said(shape: Shape) -> Iterator[tuple[str, Any, _Field]]:
         [kind] = [kind for kind in kinds_of if not isinstance(kind, inspect.NoneType)]
         said = _Field(one.name, one.required, nullable=len(kinds_of) > 1)
         if one.default_factory is not msgspec.NODEFAULT:
-            said.default = b',"%s":%s' % (one.name.encode(), msgspec.json.encode(one.default_factory()))
+            said.default = str(one.default_factory()).encode()
         yield one.name, kind, said
     if info.tag_field is not None:
         yield info.tag_field, inspect.LiteralType((info.tag,)), _Field(info.tag_field, required=True)

@@ -10,6 +10,7 @@ from typing import Any, cast
 from numba import types
 from numba.extending import intrinsic
 
+from detectors.compiled import inlined
 from monitor.scan.plan import PRIME, SHIFT
 
 
@@ -72,3 +73,15 @@ put_word = cast(Callable[[int, int, int], None], intrinsic(_put_word))
 """Write a 64-bit integer so many places behind an address."""
 mixed = cast(Callable[[int, int], int], intrinsic(_mixed))
 """One step of a hash, over 64 bits. It overflows on purpose, which numba's own product leaves undefined."""
+
+
+SLACK = 8
+"""Bytes behind a copy that it may overwrite, for it goes by eights."""
+
+
+@inlined
+def copy(begin: int, end: int, o: int) -> int:
+    """Append what stands between these addresses; eight bytes behind it may be read, and behind the copy written."""
+    for k in range(0, end - begin, 8):
+        put_word(o + k, 0, word(begin + k, 0))
+    return o + end - begin

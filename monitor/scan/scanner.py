@@ -10,11 +10,11 @@ from numpy.typing import NDArray
 
 from monitor.scan import walk as column
 from monitor.scan.cells import cells
-from monitor.scan.compact import SLACK
 from monitor.scan.facts import part_facts, whole_facts
-from monitor.scan.lines import lines
-from monitor.scan.plan import At, Ints, Octets, at
+from monitor.scan.native import NativeBlocks
+from monitor.scan.plan import Ints, Octets, at
 from monitor.scan.planning import make_plan
+from monitor.scan.raw import SLACK
 from monitor.scan.slices import SPAN, Slices
 from monitor.scan.tokens import PADDING
 from monitor.scan.walk import COLUMNS, Places, Scratch, walk
@@ -26,7 +26,6 @@ from schemas.telemetry import Interaction
 
 _EMPTY = b""
 _PADDING = bytes(PADDING)
-_BETWEEN = b',"mask":'
 _ID_LETTERS = 64
 """Of an event id, at most: schemas.base.EventId."""
 
@@ -42,8 +41,7 @@ class Scanned:
     ids: list[str]
     said: Sequence[Said]
     """Slices by their number."""
-    plan: At
-    kept: tuple[bytes, Octets]
+    kept: bytes
     """What the addresses in `found` lead into."""
 
     @property
@@ -59,7 +57,7 @@ class Scanned:
     def only(self, keep: NDArray[np.bool_]) -> "Scanned":
         """Those where `keep` is true."""
         ids = [self.ids[i] for i in np.flatnonzero(keep).tolist()]
-        return Scanned(self.position[keep], self.found[keep], ids, self.said, self.plan, self.kept)
+        return Scanned(self.position[keep], self.found[keep], ids, self.said, self.kept)
 
     def left(self, records: int) -> list[int]:
         """Positions of the records that are not among these."""
@@ -83,50 +81,40 @@ class Scanned:
         for window, cut, mask, many, stands in zip(*columns, strict=True):
             yield (window, self.said[cut], mask), many, stands
 
-    def lines(self, topic: str, partition: int, offsets: Sequence[int]) -> bytes:
-        """Rows for the store, one a line. `offsets` are those of the whole batch."""
-        head = b'{"topic":"%s","partition":%d,"offset":' % (topic.encode(), partition)
-        text = np.frombuffer(head + _BETWEEN + _PADDING, dtype=np.uint8)
-        begin = text.ctypes.data
-        middle, end = begin + len(head), begin + len(head) + len(_BETWEEN)
-        found, ours = np.ascontiguousarray(self.found), _ints(offsets)[self.position]
-        places = (found.ctypes.data, len(found), ours.ctypes.data)
-        return lines(self.plan, *places, (begin, middle), (middle, end)).tobytes()
-
 
 class Scanner:
     """Reads interactions that are ordinary, in slices that were met before. For one thread."""
 
     def __init__(self) -> None:
         shape = derive(Interaction, "interaction")
-        self._plan = make_plan(shape, whole_facts(shape), part_facts(shape))
+        planned = make_plan(shape, whole_facts(shape), part_facts(shape))
+        self._plan = planned.plan
         self._at = at(self._plan)
         self._slices = Slices()
         self._values = np.zeros(len(self._plan.kind), dtype=np.int64)
         self._spans = np.zeros((len(DIMENSIONS) + 1, SPAN), dtype=np.int64)
         self._follows = np.concatenate([np.arange(len(self._plan.kind)), self._plan.first_field[:-1]])
         self._scratch = Scratch(*(part.ctypes.data for part in (self._values, self._spans, self._follows)))
-        self._rows = np.zeros(0, dtype=np.uint8)
+        self._blocks = NativeBlocks(planned, self._at, self._follows.ctypes.data)
+        self.columns = self._blocks.names
+        """Of a block."""
 
     def scan(self, values: Sequence[bytes | None]) -> Scanned:
-        """What it can read of these records. It is good until the next call."""
+        """What it can read of these records."""
         texts: list[bytes] = [value or _EMPTY for value in values]
         lengths = np.fromiter(map(len, texts), np.int64, len(texts))
         for large in np.flatnonzero(lengths > MAX_RECORD_BYTES):
             texts[large], lengths[large] = _EMPTY, 0
         whole = b"\0".join([*texts, _PADDING])
         buf, ends = np.frombuffer(whole, dtype=np.uint8), np.cumsum(lengths + 1) - 1
-        if len(self._rows) < len(whole):
-            self._rows = np.zeros(len(whole), dtype=np.uint8)
         found = np.empty((len(texts), COLUMNS), dtype=np.int64)
         ids = np.empty(len(texts) * _ID_LETTERS + SLACK, dtype=np.uint8)
-        places = Places(*(part.ctypes.data for part in (buf, ends, found, self._rows, ids)))
+        places = Places(*(part.ctypes.data for part in (buf, ends, found, ids)))
         walk(self._at, self._slices.known, self._scratch, places, len(texts))
         position = np.flatnonzero(found[:, column.GOOD])
         if len(position) < len(texts):
             found = found[position]
-        kept = (whole, self._rows)
-        return Scanned(position, found, _cut_up(ids, found[:, column.ID_END]), self._slices.said, self._at, kept)
+        return Scanned(position, found, _cut_up(ids, found[:, column.ID_END]), self._slices.said, whole)
 
     def warm_up(self) -> None:
         """Compile everything now: seconds where nothing was compiled before, and the first batch is waited for."""
@@ -135,7 +123,11 @@ class Scanner:
         value = {"kind": "interaction", "event_id": "warm-up-", "ts": "2026-01-01T00:00:00Z", "emitter": "a"}
         scanned = self.scan([msgspec.json.encode(value | {"feature": said[0]})])
         list(scanned.cells(1_000_000))
-        scanned.lines("ai.telemetry", 0, [0])
+        self.block(scanned, "ai.telemetry", 0, [0])
+
+    def block(self, scanned: Scanned, topic: str, partition: int, offsets: Sequence[int]) -> bytes:
+        """What was scanned as a block of `columns` in ClickHouse's Native format. `offsets` are the whole batch's."""
+        return self._blocks.block(scanned.found, (topic, partition), _ints(offsets)[scanned.position])
 
     def learn(self, slices: Iterable[Said]) -> None:
         """From now on, read records of these slices too: those of events that the contract has taken."""

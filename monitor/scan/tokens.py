@@ -16,6 +16,10 @@ _QUOTE, _COLON, _COMMA, _DOT, _BEGIN, _END = ord('"'), ord(":"), ord(","), ord("
 _ZERO, _NINE = ord("0"), ord("9")
 _DIGITS = 17
 """Of a whole number, at most; fewer than 63 bits hold."""
+_FRACTION = 40
+"""Digits behind the point, at most."""
+MOST_LETTERS = 64
+"""Of any text or number that is taken."""
 
 
 @inlined
@@ -131,6 +135,8 @@ def number(high: int, i: int) -> int:
     while _ZERO <= byte(j) <= _NINE:
         more |= byte(j) - _ZERO
         j += 1
+    if j - begin > _FRACTION:
+        return NOT_MINE
     return j if j > begin and (value < high or (value == high and more == 0)) else NOT_MINE
 
 
@@ -172,7 +178,7 @@ def day_number(year: int, month: int, day: int) -> int:
 
 @compiled
 def moment(i: int) -> tuple[int, int]:  # noqa: C901  # a form has many signs
-    """A quoted time as `schemas.base.RFC3339_UTC` has it, with a Z; and its Unix microseconds, finer digits cut."""
+    """A quoted time as `schemas.base.RFC3339_UTC` has it; and its Unix microseconds, finer digits cut."""
     if byte(i) != _QUOTE or byte(i + 5) != 45 or byte(i + 8) != 45 or byte(i + 11) != 84:
         return NOT_MINE, 0
     if byte(i + 14) != _COLON or byte(i + 17) != _COLON:
@@ -194,7 +200,17 @@ def moment(i: int) -> tuple[int, int]:  # noqa: C901  # a form has many signs
         for _ in range(6, j - i - 21):
             fraction //= 10
         at += fraction
-    return (j + 2 if byte(j) == 90 and byte(j + 1) == _QUOTE else NOT_MINE), at
+    return zone(j), at
+
+
+@inlined
+def zone(j: int) -> int:
+    """Behind the two ways to say UTC, and the quote."""
+    if byte(j) == 90 and byte(j + 1) == _QUOTE:
+        return j + 2
+    if byte(j) == 43 and pair(j + 1) == 0 and byte(j + 3) == _COLON and pair(j + 4) == 0 and byte(j + 6) == _QUOTE:
+        return j + 7
+    return NOT_MINE
 
 
 @compiled

@@ -6,9 +6,8 @@ The walk is as in `tokens.py`: from one address to the next, below 0 for "not mi
 from typing import NamedTuple
 
 from detectors.compiled import compiled, inlined
-from monitor.scan.compact import compact, copy, has_blanks
 from monitor.scan.plan import ABSENT, PART, PARTS, SLICE, At
-from monitor.scan.raw import byte, put_word, word
+from monitor.scan.raw import byte, copy, put_word, word
 from monitor.scan.slices import SPAN, Known, find
 from monitor.scan.tokens import NOT_MINE, blanks, hash_of, is_entry, is_null, look_up, plain, scalar
 from monitor.windows import DIMENSIONS
@@ -19,11 +18,10 @@ _OPEN, _CLOSE, _BEGIN, _END = ord("{"), ord("}"), ord("["), ord("]")
 _INTERACTION, _HARM_DELIVERED = int(Bit.INTERACTION), int(Bit.HARM_DELIVERED)
 _STORED = WITHHELD - 1
 _DIMENSIONS = len(DIMENSIONS)
-COLUMNS = 9
-GOOD, TS, MASK, CUT, WEIGHT, ID_END, ROW_AT, ROW_END, DEFAULTS = range(COLUMNS)
+COLUMNS = 8
+GOOD, TS, MASK, CUT, WEIGHT, ID_END, RECORD_AT, ELEMENTS = range(COLUMNS)
 """What is found of a record: whether the rest means something; Unix microseconds; mask; number of the slice; sample
-weight; where its id ends among the ids; the addresses of the members of its row; a bit for each field that the record
-has not and the row must."""
+weight; where its id ends among the ids; its address; how many elements its lists of parts have."""
 
 
 class Places(NamedTuple):
@@ -35,8 +33,6 @@ class Places(NamedTuple):
     """Where that byte stands, counted from `records`."""
     found: int
     """Shape (records, COLUMNS)."""
-    rows: int
-    """Room for rows that are not the record itself: no longer than the records."""
     ids: int
     """Room for the ids, one behind another."""
 
@@ -47,7 +43,7 @@ class Scratch(NamedTuple):
     values: int
     """By field of the plan: its code or number; ABSENT."""
     spans: int
-    """By dimension, as `slices.SPAN` says; behind them, of the event id, with 1 for its hash if a member was null."""
+    """By dimension, as `slices.SPAN` says; behind them, of the event id, with the number of elements for its hash."""
     follows: int
     """The field that came last behind each field; behind all fields, the one that came first in each struct."""
 
@@ -85,13 +81,6 @@ def next_member(i: int) -> int:
     return i if byte(i) == _QUOTE else NOT_MINE
 
 
-@inlined
-def null(s: Scratch, i: int) -> int:
-    """Behind `null`, which is remembered."""
-    put_word(s.spans, SPAN * _DIMENSIONS + 2, 1)
-    return i + 4
-
-
 @compiled
 def part(p: At, struct: int, i: int, s: Scratch) -> int:
     """An object inside the record; its values go into the scratch."""
@@ -107,7 +96,7 @@ def part(p: At, struct: int, i: int, s: Scratch) -> int:
         if at < 0 or seen & (1 << (f - first)):
             return NOT_MINE
         seen, last = seen | 1 << (f - first), f
-        i = null(s, at) if word(p.nullable, f) and is_null(at) else scalar(p, f, at, s.values)
+        i = at + 4 if word(p.nullable, f) and is_null(at) else scalar(p, f, at, s.values)
         if i > 0:
             i = next_member(i)
         if i < 0:
@@ -144,6 +133,8 @@ def parts(p: At, f: int, i: int, s: Scratch) -> tuple[int, int]:
             return NOT_MINE, 0
         bits |= facts_inside(p, f, s.values)
         i = blanks(i)
+    count = SPAN * _DIMENSIONS + 2
+    put_word(s.spans, count, word(s.spans, count) + many)
     return i + 1, bits
 
 
@@ -188,7 +179,7 @@ def members(p: At, i: int, s: Scratch) -> tuple[int, int]:
             return NOT_MINE, 0
         seen, last = seen | 1 << f, f
         if word(p.nullable, f) and is_null(at):
-            i = null(s, at)
+            i = at + 4
         else:
             i, more = member(p, f, at, s)
             bits |= more
@@ -200,44 +191,34 @@ def members(p: At, i: int, s: Scratch) -> tuple[int, int]:
 
 
 @compiled
-def record(p: At, i: int, s: Scratch) -> tuple[int, int, int]:
-    """A record: where its members and where it ends, and its mask."""
+def record(p: At, i: int, s: Scratch) -> tuple[int, int]:
+    """A record, and its mask."""
     for f in range(word(p.first_field, 1)):
         put_word(s.values, f, ABSENT)
     for k in range(SPAN * (_DIMENSIONS + 1)):
         put_word(s.spans, k, 0)
     i = blanks(i)
     if byte(i) != _OPEN:
-        return NOT_MINE, NOT_MINE, 0
+        return NOT_MINE, 0
     i, bits = members(p, blanks(i + 1), s)
     if i < 0:
-        return NOT_MINE, NOT_MINE, 0
+        return NOT_MINE, 0
     for f in range(word(p.first_field, 1)):
         if word(p.fact, f) >= 0:
             bits |= word(p.facts, word(p.fact, f) + word(s.values, f) + 1)
     bits |= _INTERACTION
     if bits & LET_THROUGH and not bits & WITHHELD:
         bits |= _HARM_DELIVERED  # what one guardrail let through, another may have kept back
-    return i, blanks(i + 1), bits & _STORED
-
-
-@compiled
-def absent(p: At, values: int) -> int:
-    """A bit for each field that the record has not and its row must have."""
-    bits = 0
-    for f in range(word(p.first_field, 1)):
-        if word(values, f) == ABSENT and word(p.default_at, f + 1) > word(p.default_at, f):
-            bits |= 1 << f
-    return bits
+    return blanks(i + 1), bits & _STORED
 
 
 @compiled
 def walk(p: At, known: Known, s: Scratch, at: Places, many: int) -> None:
     """Read so many records."""
-    begin, rows, ids = at.records, at.rows, at.ids
+    begin, ids = at.records, at.ids
     for n in range(many):
         end, row = at.records + word(at.ends, n), at.found + 8 * COLUMNS * n
-        close, after, mask = record(p, begin, s)
+        after, mask = record(p, begin, s)
         cut = find(known, s.spans) if after == end else NOT_MINE
         put_word(row, GOOD, 1 if cut >= 0 else 0)
         if cut >= 0:
@@ -248,11 +229,6 @@ def walk(p: At, known: Known, s: Scratch, at: Places, many: int) -> None:
             put_word(row, WEIGHT, 1 if weight == ABSENT else weight)
             ids = copy(word(s.spans, event_id), word(s.spans, event_id + 1), ids)
             put_word(row, ID_END, ids - at.ids)
-            put_word(row, ROW_AT, begin + 1)
-            put_word(row, ROW_END, close)
-            put_word(row, DEFAULTS, absent(p, s.values))
-            if word(s.spans, event_id + 2) or has_blanks(begin, end):
-                put_word(row, ROW_AT, rows)
-                rows = compact(begin, close, rows)
-                put_word(row, ROW_END, rows)
+            put_word(row, RECORD_AT, begin)
+            put_word(row, ELEMENTS, word(s.spans, event_id + 2))
         begin = end + 1

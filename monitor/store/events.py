@@ -16,6 +16,11 @@ def insert_rows(client: Client, table: str, rows: list[bytes]) -> None:
     client.raw_insert(table, insert_block=b"\n".join(rows), fmt="JSONEachRow", settings=_SETTINGS)
 
 
+def insert_blocks(client: Client, table: str, blocks: list[bytes]) -> None:
+    """Write rows that are blocks in ClickHouse's Native format already; what they do not have is default. Blocking."""
+    client.raw_insert(table, insert_block=b"".join(blocks), fmt="Native")
+
+
 def read_ids(client: Client, topic: str, partition: int, offset_from: int) -> list[tuple[int, str]]:
     """(offset, event id) of what is stored from this offset on. Blocking."""
     parts = " UNION ALL ".join(

@@ -16,6 +16,7 @@ from monitor.records import Limits
 from monitor.scan.scanner import Scanned, Scanner
 from monitor.windows import SliceCap, Watermark
 from schemas.topics import TELEMETRY_TOPIC
+from tests.scan.native import stored, told
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
 LIMITS = Limits(max_skew=timedelta(minutes=5), max_age=timedelta(days=400))
@@ -55,16 +56,10 @@ def outcome(batches: Sequence[list[bytes | None]], gap: int) -> Any:
         logged = [1_795_000_000_000 + offset for offset in offsets]
         batch = Batch("ai.telemetry", 3, first, first, last, values, logged, offsets if gap else None)
         tallies.append(held.take(batch, NOW, LIMITS))
-    rows = [json.loads(line) for block in held.pending.lines["telemetry"] for line in block.splitlines()]
-    for row in rows:
-        for name in ("guardrails", "tool_calls"):
-            row.setdefault(name, [])
-        if "redaction" in row:
-            row["redaction"] = {name: value for name, value in row["redaction"].items() if value is not None}
     pending = held.pending
     return (
         tallies, pending.cells, pending.letters, pending.tally, pending.events, held.watermark, held.memory,
-        sorted(rows, key=lambda row: row["offset"]), len(held.pending.lines.get("heartbeats", [])),
+        list(map(told, stored(pending))), len(held.pending.lines.get("heartbeats", [])),
     )  # fmt: skip
 
 

@@ -14,7 +14,7 @@ from monitor.batch import Batch
 from monitor.intake import Partition
 from monitor.memory import IdMemory
 from monitor.records import Limits
-from monitor.store.events import insert_rows, read_ids
+from monitor.store.events import insert_blocks, insert_rows, read_ids
 from monitor.windows import SliceCap, Watermark
 from schemas.outcomes import Bit, evaluation_mask, interaction_mask
 from schemas.telemetry import Evaluation, Interaction
@@ -65,6 +65,8 @@ def insert(client: Client, held: Partition) -> None:
     for table, lines in held.pending.lines.items():
         for first in range(0, len(lines), BATCH):
             insert_rows(client, table, lines[first : first + BATCH])
+    for table, blocks in held.pending.blocks.items():
+        insert_blocks(client, table, blocks)
 
 
 _NOTHING: dict[str, Any] = {
@@ -118,7 +120,7 @@ def test_every_accepted_event_is_stored_as_it_is(store: Client, topic: Topic, ex
     insert(store, held)
     insert(store, held)  # a second try after a lost answer
     rows: dict[int, dict[str, Any]] = {}
-    for table in held.pending.lines:
+    for table in held.pending.lines | held.pending.blocks:
         store.command(f"OPTIMIZE TABLE {table} FINAL")
         rows |= read(store, table)
     assert sorted(rows) == list(range(len(events)))
