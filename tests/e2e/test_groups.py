@@ -18,7 +18,7 @@ Process = subprocess.Popen[bytes]
 def start_three(workers: Workers) -> list[Process]:
     """Three workers, all of them in the group."""
     started = [workers.start() for _ in range(3)]
-    wait_until(lambda: workers.log().count("Worker ready") >= 3, 60, "three workers are ready")
+    wait_until(lambda: workers.log().count("Worker ready") >= 3, 120, "three workers are ready")
     return started
 
 
@@ -45,7 +45,7 @@ def owners(workers: Workers) -> dict[str, int]:
 def test_three_workers_share_the_partitions(group: Workers, partitions: int) -> None:
     renew_topics(group.broker, partitions)
     start_three(group)
-    play(group, 8.0, 1, lambda _: None)
+    play(group, 15.0, 1, lambda _: None)
     shares = owners(group)
     assert len(shares) == 3
     assert sum(shares.values()) >= partitions  # more when partitions moved while it began

@@ -13,24 +13,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from monitor.embedded import free_port
 from monitor.producing import sender
-from monitor.store.endpoint import open_writer
-from monitor.store.migrate import migrate
-from monitor.store.windows import insert_cells
-from monitor.windows import DIMENSIONS, window_start
-from schemas.outcomes import Bit
 from tests.e2e.conftest import on_tansu
 from tests.e2e.processes import Workers, wait_until
+from tests.e2e.refusal_history import EACH_SECOND
 
 ANN = "a" * 32
-REFUSED, EVALUATED = Bit.REFUSED, Bit.INTERACTION | Bit.REFUSAL_EVALUATED
-HOURS = 6
-EACH_SECOND = 40
-USUAL, SPIKE = 0.04, 0.4
+SPIKE = 0.4
 
 
 @pytest.fixture(name="paging")
@@ -38,28 +30,12 @@ def _paging(tmp_path: Path) -> Iterator[Workers]:
     """A worker whose feature refuses ten times as often as before, and pages for it."""
     with on_tansu(tmp_path) as found:
         found.settings |= {"GRACE": "2", "IDLE_AFTER": "4", "OTLP": "false", "METRICS_PORT": str(free_port())}
-        history(found.dsn)
+        # In a process of its own: chDB opens one path in each.
+        subprocess.run([sys.executable, "-m", "tests.e2e.refusal_history", found.dsn], check=True)
         found.start()
         with refusals(found.broker, SPIKE):
             wait_until(lambda: gauge(found) == 1, 90, "the incident pages")
             yield found
-
-
-def history(dsn: str) -> None:
-    """Hours of windows in which 4 % were refused, up to now: what a scorer learns from."""
-    chance = np.random.default_rng(1)
-    end = window_start(time.time())
-    columns: dict[str, list[Any]] = {name: [] for name in ("window_start", *DIMENSIONS, "mask", "n", "weight")}
-    for start in range(end - HOURS * 3600, end, 10):
-        refused = int(chance.binomial(10 * EACH_SECOND, USUAL))
-        for mask, n in ((EVALUATED, 10 * EACH_SECOND - refused), (EVALUATED | REFUSED, refused)):
-            said = {"window_start": start, "feature": "chat", "mask": mask, "n": n, "weight": n}
-            for name, column in columns.items():
-                column.append(said.get(name, ""))
-    client = open_writer(dsn)
-    migrate(client)
-    insert_cells(client, "test.history", columns, "test", "history")
-    client.close()
 
 
 @contextmanager

@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from monitor.producing import sender
 from schemas.topics import TELEMETRY_TOPIC
 from tests.e2e.ask import ask
 from tests.e2e.conftest import on_tansu
-from tests.e2e.processes import Workers, wait_until
+from tests.e2e.processes import Workers, end, wait_until
 from tests.e2e.scrape import metric
 from tests.programs import PROMETHEUS, needs
 
@@ -108,12 +109,14 @@ def probing(workers: Workers, prometheus: str) -> Iterator[None]:
     """`vigil probe` again and again, as where there is no CronJob."""
     command = [*PROBE, "--prometheus", f"http://{prometheus}", "--deadline", "4s", "--every", "5s"]
     with (workers.folder / "probe.log").open("ab") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=os.environ | {"VIGIL_BROKER": workers.broker})
+        listen = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # what a script starts with & is deaf to it
+        environment = os.environ | {"VIGIL_BROKER": workers.broker}
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, preexec_fn=listen)  # noqa: PLW1509  # no threads yet
     try:
         yield
     finally:
         process.send_signal(signal.SIGINT)
-        process.wait(20)
+        end(process)
 
 
 @needs(*PROMETHEUS)

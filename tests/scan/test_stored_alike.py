@@ -1,33 +1,18 @@
 """A record that the scanner wrote and one that was written as JSON are the same row of the real table."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
-import pytest
 from clickhouse_connect.driver.client import Client
-from hypothesis import HealthCheck, Phase, given, settings
 
 from monitor.scan.scanner import Scanner
 from monitor.scan.table import telemetry_columns
-from monitor.store.client import connect
 from monitor.store.events import insert_blocks, insert_rows
-from monitor.store.migrate import migrate
 from monitor.windows import DIMENSIONS
 from schemas.fast import FAST
-from tests.schemas import strategies as messages
+from schemas.topics import TELEMETRY_TOPIC
+from tests.store.test_events import documents
 
 FAST_WAY = FAST["ai.telemetry"]
-
-
-@pytest.fixture(scope="module")
-def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
-    folder: Path = tmp_path_factory.mktemp("scanned")
-    client = connect(f"chdb://{folder}")
-    migrate(client)
-    yield client
-    client.close()
 
 
 def test_the_columns_are_those_of_the_table(store: Client) -> None:
@@ -35,25 +20,10 @@ def test_the_columns_are_those_of_the_table(store: Client) -> None:
     assert telemetry_columns() == {row[0]: row[1] for row in found}
 
 
-def documents(examples: int) -> list[dict[str, Any]]:
-    """Valid interactions by chance."""
-    found: list[dict[str, Any]] = []
-
-    @settings(
-        max_examples=examples, database=None, deadline=None, phases=[Phase.generate],
-        suppress_health_check=list(HealthCheck),
-    )  # fmt: skip
-    @given(messages.interactions)
-    def collect(document: dict[str, Any]) -> None:
-        found.append(document)
-
-    collect()
-    return found
-
-
 def test_both_forms_are_the_same_rows(store: Client) -> None:
     scanner = Scanner()
-    values = [json.dumps(document).encode() for document in documents(600)]
+    said = documents(TELEMETRY_TOPIC, 900)
+    values = [json.dumps(document).encode() for document in said if document["kind"] == "interaction"]
     events, moments = FAST_WAY.decode(values)
     assert None not in moments
     scanner.learn([tuple(getattr(event, name) for name in DIMENSIONS) for event in events] * 2)
