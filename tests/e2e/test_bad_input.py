@@ -36,7 +36,7 @@ def test_every_bad_record_becomes_one_dead_letter_and_every_good_one_is_counted(
 def survives(workers: Workers, sent: int, **settings: str) -> bool:
     """Whether the worker takes this many records and lives on."""
     worker = workers.start(**settings)
-    wait_until(lambda: "Worker ready" in workers.log(), 20, "the worker is ready")
+    wait_until(lambda: "Worker ready" in workers.log(), 90, "the worker is ready")
     wait_until(
         lambda: worker.poll() is not None or total(metrics(workers), "vigil_records_total") >= sent, 30, "all are read"
     )

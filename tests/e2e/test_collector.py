@@ -75,7 +75,7 @@ def test_each_inference_that_a_collector_sends_is_counted_exactly_once(
     encoding: Encoding, workers: Workers, collector: None, tmp_path: Path
 ) -> None:
     workers.start()
-    wait_until(lambda: "Worker ready" in workers.log(), 30, "the worker is ready")
+    wait_until(lambda: "Worker ready" in workers.log(), 90, "the worker is ready")
     running, url = start_collector(tmp_path, workers.broker, encoding)
     try:
         sent = export(url)

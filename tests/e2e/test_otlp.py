@@ -10,7 +10,7 @@ from tests.test_otlp import two_spans
 
 def test_spans_and_events_are_counted_side_by_side(workers: Workers) -> None:
     workers.start()
-    wait_until(lambda: "Worker ready" in workers.log(), 30, "the worker is ready")
+    wait_until(lambda: "Worker ready" in workers.log(), 90, "the worker is ready")
     producer = KafkaProducer(bootstrap_servers=workers.broker, enable_idempotence=False)
     for _ in range(50):
         producer.send("ai.telemetry.otlp", value=two_spans())

@@ -12,6 +12,7 @@ import pytest
 
 from tests.e2e.ask import ask
 from tests.e2e.processes import Workers, wait_until
+from tests.e2e.recount import stored
 
 ROOT = Path(__file__).parents[2]
 DATA = ROOT.parent / "shared" / "data"
@@ -28,14 +29,9 @@ def replay(workers: Workers, *arguments: str) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120, env=dict(os.environ))
     assert done.returncode == 0, done.stderr
     sent = json.loads(done.stdout.splitlines()[-1])["sent"]
-    count = "SELECT sum(records) AS n FROM windows WHERE row_kind = 'range' AND topic = 'ai.telemetry'"
     workers.start()
-    wait_until(lambda: workers_ready(workers) and int(ask(workers.dsn, count)[0]["n"]) == sent, 60, f"{sent} stored")
+    wait_until(lambda: stored(workers.dsn) == sent, 60, f"{sent} stored")
     workers.stop()
-
-
-def workers_ready(workers: Workers) -> bool:
-    return "Worker ready" in workers.log()
 
 
 def from_slices(workers: Workers, feature: str) -> Table:
