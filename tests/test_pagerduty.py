@@ -24,6 +24,7 @@ from monitor.pagerduty import (
     page_line,
     receiver_command,
 )
+from tests.interrupts import hear_interrupts
 
 KEY = "k" * 32
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -174,7 +175,12 @@ def test_a_page_and_a_change_event_are_one_line_each_and_obey_nobody() -> None:
 
 def test_the_command_prints_pages_and_change_events_as_they_come() -> None:
     command = [sys.executable, "-c", "from monitor.pagerduty import receiver_command as run; run()", "--port", "0"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as receiver:
+    with subprocess.Popen(  # no threads yet
+        command,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=hear_interrupts,  # noqa: PLW1509
+    ) as receiver:
         try:
             assert receiver.stdout is not None
             url = receiver.stdout.readline().split()[1]

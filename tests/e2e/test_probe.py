@@ -10,7 +10,6 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +27,7 @@ from tests.e2e.ask import ask
 from tests.e2e.conftest import on_tansu
 from tests.e2e.processes import Workers, end, wait_until
 from tests.e2e.scrape import metric
+from tests.interrupts import hear_interrupts
 from tests.programs import PROMETHEUS, needs
 
 # Seconds in the place of minutes, so that the test is short; the rules are the same but for these two numbers.
@@ -109,9 +109,8 @@ def probing(workers: Workers, prometheus: str) -> Iterator[None]:
     """`vigil probe` again and again, as where there is no CronJob."""
     command = [*PROBE, "--prometheus", f"http://{prometheus}", "--deadline", "4s", "--every", "5s"]
     with (workers.folder / "probe.log").open("ab") as log:
-        listen = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)  # what a script starts with & is deaf to it
         environment = os.environ | {"VIGIL_BROKER": workers.broker}
-        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, preexec_fn=listen)  # noqa: PLW1509  # no threads yet
+        process = subprocess.Popen(command, stdout=log, stderr=log, env=environment, preexec_fn=hear_interrupts)  # noqa: PLW1509  # no threads yet
     try:
         yield
     finally:
