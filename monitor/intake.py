@@ -170,7 +170,8 @@ class Partition:
         tally.masks.update(pairs if min(times, default=0) >= since else compress(pairs, [ts >= since for ts in times]))
         if reduce(or_, masks, 0) & Bit.SYNTHETIC:
             _note_probes(events, masks, times, since, tally)
-        _SCANNER.learn(said for _, said, _ in keys)
+        if self.topic.name == TELEMETRY_TOPIC.name:
+            _SCANNER.learn(said for _, said, _ in keys)
 
     def _count_columns(self, scanned: Scanned, now: float, tally: Tally) -> None:
         """The same for what was scanned, a cell at a time."""

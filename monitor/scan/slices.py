@@ -100,12 +100,15 @@ class Slices:
         columns = self._columns.ctypes.data
         self.known = Known(self._table.ctypes.data, columns, columns + 8 * SLICES, columns + 16 * SLICES)
         self._met: set[Said] = set()
+        self._learnt: set[Said] = set()
         self.said: list[Said] = []
         """Each slice by its number."""
 
     def learn(self, slices: Iterable[Said]) -> None:
         """Take slices of events that the contract has taken; each when it is met a second time."""
         for said in slices:
+            if said in self._learnt:
+                continue
             if said in self._met:
                 self._learn(said)
             else:  # where every event is a new slice, to learn it costs more than it saves
@@ -119,6 +122,8 @@ class Slices:
         if len(self.said) >= SLICES or self._end + len(text) > LETTERS:
             self._table[:] = -1
             self.said, self._end = [], 0
+            self._learnt.clear()
+        self._learnt.add(said)
         ends = text.ctypes.data + np.cumsum([0, *map(len, words)])
         spans = np.array([ends[:-1], ends[1:], np.zeros_like(ends[1:])]).T.copy()
         if _add(self.known, len(self.said), self._letters.ctypes.data + self._end, spans.ctypes.data):
