@@ -16,7 +16,7 @@ from monitor.scan.plan import Ints, Octets, at
 from monitor.scan.planning import make_plan
 from monitor.scan.raw import SLACK
 from monitor.scan.slices import SPAN, Slices
-from monitor.scan.tokens import PADDING
+from monitor.scan.tokens import MOST_LETTERS, PADDING
 from monitor.scan.walk import COLUMNS, Places, Scratch, walk
 from monitor.tally import SlotKey
 from monitor.windows import DIMENSIONS, Said
@@ -26,8 +26,6 @@ from schemas.telemetry import Interaction
 
 _EMPTY = b""
 _PADDING = bytes(PADDING)
-_ID_LETTERS = 64
-"""Of an event id, at most: schemas.base.EventId."""
 
 
 @dataclass(slots=True)
@@ -96,8 +94,6 @@ class Scanner:
         self._follows = np.concatenate([np.arange(len(self._plan.kind)), self._plan.first_field[:-1]])
         self._scratch = Scratch(*(part.ctypes.data for part in (self._values, self._spans, self._follows)))
         self._blocks = NativeBlocks(planned, self._at, self._follows.ctypes.data)
-        self.columns = self._blocks.names
-        """Of a block."""
 
     def scan(self, values: Sequence[bytes | None]) -> Scanned:
         """What it can read of these records."""
@@ -108,7 +104,7 @@ class Scanner:
         whole = b"\0".join([*texts, _PADDING])
         buf, ends = np.frombuffer(whole, dtype=np.uint8), np.cumsum(lengths + 1) - 1
         found = np.empty((len(texts), COLUMNS), dtype=np.int64)
-        ids = np.empty(len(texts) * _ID_LETTERS + SLACK, dtype=np.uint8)
+        ids = np.empty(len(texts) * MOST_LETTERS + SLACK, dtype=np.uint8)
         places = Places(*(part.ctypes.data for part in (buf, ends, found, ids)))
         walk(self._at, self._slices.known, self._scratch, places, len(texts))
         position = np.flatnonzero(found[:, column.GOOD])
@@ -126,7 +122,7 @@ class Scanner:
         self.block(scanned, "ai.telemetry", 0, [0])
 
     def block(self, scanned: Scanned, topic: str, partition: int, offsets: Sequence[int]) -> bytes:
-        """What was scanned as a block of `columns` in ClickHouse's Native format. `offsets` are the whole batch's."""
+        """What was scanned as a block in ClickHouse's Native format. `offsets` are the whole batch's."""
         return self._blocks.block(scanned.found, (topic, partition), _ints(offsets)[scanned.position])
 
     def learn(self, slices: Iterable[Said]) -> None:
