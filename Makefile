@@ -8,7 +8,7 @@ ARGS ?=
 COMPILE = $(BIN)/uv pip compile --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-emit-find-links --no-annotate --quiet --custom-compile-command 'make lock'
 
-.PHONY: help install demo demo-output test test-all check format docs sloth lock bench-peers-env bench-throughput bench-detection bench-growth bench-latency bench-otlp bench-page bench-soak bench-crash
+.PHONY: help install demo demo-output test test-all test-again check format docs sloth lock bench-peers-env bench-throughput bench-detection bench-growth bench-latency bench-otlp bench-page bench-soak bench-crash
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -32,6 +32,11 @@ test-all: $(READY)  ## Debian packages, the checks, and every test
 	./tests/install-debian.sh
 	$(MAKE) check
 	REQUIRE_ALL=1 $(BIN)/python -m pytest $(ARGS)
+
+test-again: $(READY)  ## what failed last, if it was at most three tests, once more; a pass says which they were
+	@n=$$(grep -c '::' .pytest_cache/v/cache/lastfailed) && test $$n -le 3 || { echo "$$n tests failed: too many to try again"; exit 1; }
+	@echo 'FAILED ONCE, tried again alone:'; grep '::' .pytest_cache/v/cache/lastfailed
+	REQUIRE_ALL=1 $(BIN)/python -m pytest --last-failed --last-failed-no-failures none $(ARGS)
 
 check: $(READY)  ## ruff, mypy, import-linter, deptry
 	$(BIN)/ruff check
@@ -93,5 +98,5 @@ bench-page: $(READY)  ## seconds from a refusal spike to its page and to its end
 bench-soak: $(READY)  ## half an hour at full speed: is memory flat, is the count exact
 	QUICK=$(QUICK) $(BIN)/python -m benchmarks.soak $(ARGS)
 
-bench-crash: $(READY)  ## kill, pause, cut off and starve workers, then count the topic again; QUICK=1 for a taste
+bench-crash: $(READY)  ## kill, pause, cut off and starve workers, then count the topic again; ARGS="--seed 7", QUICK=1 for a taste
 	QUICK=$(QUICK) $(BIN)/python -m benchmarks.crash $(ARGS)

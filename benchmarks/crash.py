@@ -5,11 +5,11 @@ with SIGKILL, or killed inside a running INSERT, or paused past its session, or 
 INSERT that succeeded; the store goes away for a while; the disk runs full; the broker is restarted.
 """
 
+import argparse
 import os
 import random
 import shutil
 import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -243,7 +243,9 @@ def on_broker(plan: Plan, seed: int, folder: Path, broker: str, kafka: Kafka | N
 def main() -> int:
     """Run, write the result of a full run, print one JSON object as the last line."""
     quick = is_quick(environment())
-    seed = int(sys.argv[1]) if len(sys.argv) > 1 else 1
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.crash", description=__doc__)
+    parser.add_argument("--seed", type=int, default=1, help="of who is harmed when, and of the data")
+    seed = parser.parse_args().seed
     result = run(QUICK if quick else FULL, seed) | {"seed": seed} | about(quick)
     for key in ("kills", "kills_in_insert", "zombies", "answers_lost", "broker_restarts", "stalls_after_restarts"):
         result.setdefault(key, 0)
