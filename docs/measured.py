@@ -126,12 +126,17 @@ def latency_table() -> str:
     for load in ("10", "50", "90"):
         at = found[load]
         rows.append(
-            f"| {load} % | {at['counter_p50_s']:.2f} / {at['counter_p99_s']:.2f} s "
-            f"| {at['closed_after_end_p50_s']:.1f} / {at['closed_after_end_p99_s']:.1f} s |"
+            f"| {load} % | {_seconds(at['counter_p50_s'], 2)} / {_seconds(at['counter_p99_s'], 2)} "
+            f"| {_seconds(at['closed_after_end_p50_s'], 1)} / {_seconds(at['closed_after_end_p99_s'], 1)} |"
         )
     rate, when = _rate(found["saturation"]["per_wall_s"]), f"{found['broker']}, {found['date'][:10]}"
     last = f"Full load is {rate} events per second ({when}). A window waits {_GRACE:.0f} s for stragglers."
     return "\n".join([*rows, "", last])
+
+
+def _seconds(value: float | None, digits: int) -> str:
+    """A delay; None where so many events were not reached while it was measured that the quantile is unknown."""
+    return "not reached" if value is None else f"{value:.{digits}f} s"
 
 
 def soak_sentence() -> str:
