@@ -13,6 +13,7 @@ from operator import attrgetter, or_
 from typing import Any
 
 import numpy as np
+from pydantic import TypeAdapter
 
 from monitor.batch import Batch
 from monitor.kinds import CONTRACT, COUNTED, HEARTBEAT, INTERACTION, MASKS, TABLES, heartbeat
@@ -27,7 +28,7 @@ from schemas.fast import FAST, Fast
 from schemas.moments import unix_microseconds
 from schemas.outcomes import Bit
 from schemas.probes import is_probe
-from schemas.topics import TELEMETRY_TOPIC, OtlpTopic, Topic
+from schemas.topics import OtlpTopic, Topic
 
 
 @dataclass(slots=True)
@@ -48,6 +49,9 @@ class Partition:
     def _fast(self) -> Fast:
         return FAST[CONTRACT.get(self.topic.name, self.topic.name)]
 
+    def _contract(self) -> TypeAdapter[Any]:
+        return self.topic.adapter  # type: ignore[union-attr]  # OTLP has one of its own
+
     def reset(self) -> None:
         """Begin a new flush after the last one."""
         self.pending = Pending(self.next_offset, self.next_offset - 1)
@@ -61,26 +65,24 @@ class Partition:
         found = Records(left, *self._fast().decode([batch.values[at] for at in left]))
         found = self._judged(batch, found, now, within, tally)
         offsets, logged = marks(batch, within[1])
-        again = self._repeated(scanned, found, offsets, logged)
-        if again:
-            tally.duplicates = len(again)
-            scanned = scanned.only(~np.isin(scanned.position, list(again)))
-            found = found.only([at not in again for at in found.positions])
+        found, scanned = self._new(found, scanned, offsets, logged, tally)
         for event, at in zip(found.events, found.positions, strict=True):
             event.offset = offsets[at]
-        tally.accepted = len(scanned.ids) + len(found.events)
         self._accept(found, scanned, now.timestamp(), tally)
         if scanned.ids:
-            block = _SCANNER.block(scanned, self.topic.name, self.number, offsets)
-            self._keep(self.pending.blocks, TABLES[INTERACTION], block, len(scanned.ids))
+            self._keep_block(scanned, offsets, None)
+        self._end(batch, tally)
+        return tally
+
+    def _end(self, batch: Batch, tally: Tally) -> None:
+        """Everything in the batch is counted."""
         self.next_offset = batch.last + 1
         self.pending.offset_to = batch.last
         add_tally(self.pending.tally, tally)
-        return tally
 
     def _scan(self, values: Sequence[bytes | None], oldest: int, newest: int) -> Scanned:
         """What the scanner takes; but probes, and what is not within these times, is looked at alone."""
-        scanned = _SCANNER.scan(values if self.topic.name == TELEMETRY_TOPIC.name else ())
+        scanned = _SCANNER.scan(values if self.topic.name in COUNTED else ())
         usual = (scanned.ts >= oldest) & (scanned.ts <= newest) & (scanned.mask & Bit.SYNTHETIC == 0)
         return scanned if usual.all() else scanned.only(usual)
 
@@ -102,7 +104,7 @@ class Partition:
         self, value: bytes | None, event: Any, at: int | None, oldest: int, newest: int
     ) -> tuple[Any, int] | Reject:
         if at is None:
-            answer = decode(self.topic.adapter, value)  # type: ignore[union-attr]  # OTLP has a take of its own
+            answer = decode(self._contract(), value)
             if isinstance(answer, Reject):
                 return answer
             event, at = self._fast().from_model(answer), unix_microseconds(answer.ts)
@@ -113,6 +115,18 @@ class Partition:
         if type(event) is HEARTBEAT and (beat := heartbeat(event)).started_at > beat.ts:
             return Reject("bad_value", "started_at")
         return event, at
+
+    def _new(
+        self, found: Records, scanned: Scanned, offsets: Sequence[int], logged: Sequence[int], tally: Tally
+    ) -> tuple[Records, Scanned]:
+        """Those whose ids were not seen before; the others are counted."""
+        again = self._repeated(scanned, found, offsets, logged)
+        if again:
+            tally.duplicates = len(again)
+            scanned = scanned.only(~np.isin(scanned.position, list(again)))
+            found = found.only([at not in again for at in found.positions])
+        tally.accepted = len(scanned.ids) + len(found.events)
+        return found, scanned
 
     def _repeated(self, scanned: Scanned, found: Records, offsets: Sequence[int], logged: Sequence[int]) -> set[int]:
         """Positions of the events whose id was seen before."""
@@ -150,6 +164,10 @@ class Partition:
             group = events if len(kinds) == 1 else [event for event in events if type(event) is kind]
             self._keep(self.pending.lines, TABLES[kind], self._fast().rows(group), len(group))
 
+    def _keep_block(self, scanned: Scanned, offsets: Sequence[int], items: Sequence[int] | None) -> None:
+        block = _SCANNER.block(scanned, self.topic.name, self.number, offsets, items)
+        self._keep(self.pending.blocks, TABLES[INTERACTION], block, len(scanned.ids))
+
     def _keep(self, into: dict[str, list[bytes]], table: str, block: bytes, events: int) -> None:
         into.setdefault(table, []).append(block)
         self.pending.bytes += len(block)
@@ -170,8 +188,7 @@ class Partition:
         tally.masks.update(pairs if min(times, default=0) >= since else compress(pairs, [ts >= since for ts in times]))
         if reduce(or_, masks, 0) & Bit.SYNTHETIC:
             _note_probes(events, masks, times, since, tally)
-        if self.topic.name == TELEMETRY_TOPIC.name:
-            _SCANNER.learn(said for _, said, _ in keys)
+        _SCANNER.learn(said for _, said, _ in keys)
 
     def _count_columns(self, scanned: Scanned, now: float, tally: Tally) -> None:
         """The same for what was scanned, a cell at a time."""

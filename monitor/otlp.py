@@ -1,28 +1,33 @@
 """The intake of ai.telemetry.otlp: one record holds many spans or log records, hence many events or none. No I/O."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import chain
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from monitor.batch import Batch
-from monitor.intake import NOTHING_SCANNED, Partition
+from monitor.intake import Partition
 from monitor.records import Limits, Records, letter, marks, span
-from monitor.tally import Tally, add_tally
-from schemas.codec import Reject, decode
-from schemas.fast import FAST
-from schemas.moments import unix_microseconds
+from monitor.tally import Tally
+from schemas.codec import Reject
 from schemas.otlp import OtlpBatch, OtlpOptions, decode_otlp
 from schemas.topics import TELEMETRY_TOPIC
-
-_FAST = FAST[TELEMETRY_TOPIC.name]
 
 
 @dataclass(slots=True)
 class OtlpPartition(Partition):
-    """A partition whose records are OTLP messages. Events keep their position in the message as `item`."""
+    """A partition whose records are OTLP messages. Events keep their position in the message as `item`.
+
+    Every event is a record of ai.telemetry, so all those of a batch are read as one batch of that topic.
+    """
 
     options: OtlpOptions = field(default_factory=OtlpOptions)
+
+    def _contract(self) -> TypeAdapter[Any]:
+        return TELEMETRY_TOPIC.adapter
 
     def take(self, batch: Batch, now: datetime, limits: Limits) -> Tally:
         """Sort what every message says into events, repeats and refusals. Returns this batch's tally.
@@ -30,47 +35,44 @@ class OtlpPartition(Partition):
         A message becomes at most one dead letter, with the first reason; every refused item is counted.
         """
         tally = Tally(records=len(batch.values), skipped=batch.last + 1 - batch.fetched_from - len(batch.values))
-        oldest, newest = span(now, limits)
-        accepted: list[Any] = []
-        times: list[int] = []
+        within = span(now, limits)
         messages = [decode_otlp(value, self.options) for value in batch.values]
-        events = _events(messages)
-        for said, value, offset, logged in zip(messages, batch.values, *marks(batch, newest), strict=True):
-            rejected = said.rejected
-            for item in range(len(said.records)):
-                event, at = next(events)
-                if isinstance(event, Reject):
-                    rejected[event.reason] += 1
-                elif not oldest <= at <= newest:
-                    rejected["from_the_future" if at > newest else "too_old"] += 1
-                elif self.memory.is_new(event.event_id, offset, logged):
-                    event.offset, event.item = offset, item
-                    accepted.append(event)
-                    times.append(at)
-                else:
-                    tally.duplicates += 1
-            if rejected:
+        records = list(chain.from_iterable(said.records for said in messages))
+        of = [number for number, said in enumerate(messages) for _ in said.records]
+        items = list(chain.from_iterable(range(len(said.records)) for said in messages))
+        scanned = self._scan(records, *within)
+        left = scanned.left(len(records))
+        found = Records(left, *self._fast().decode([records[at] for at in left]))
+        found = self._held(records, found, within, [messages[number] for number in of])
+        of_offsets, of_logged = marks(batch, within[1])
+        offsets, logged = [of_offsets[number] for number in of], [of_logged[number] for number in of]
+        found, scanned = self._new(found, scanned, offsets, logged, tally)
+        for event, at in zip(found.events, found.positions, strict=True):
+            event.offset, event.item = offsets[at], items[at]
+        self._accept(found, scanned, now.timestamp(), tally)
+        if scanned.ids:
+            self._keep_block(scanned, offsets, items)
+        for said, value, offset in zip(messages, batch.values, of_offsets, strict=True):
+            if said.rejected:
                 self.pending.letters.append(letter(batch, offset, value, _reason(said), now))
             _add_intake(tally, said)
-        tally.accepted = len(accepted)
-        found = Records(list(range(len(accepted))), accepted, times)
-        self._accept(found, NOTHING_SCANNED, now.timestamp(), tally)
-        self.next_offset = batch.last + 1
-        self.pending.offset_to = batch.last
-        add_tally(self.pending.tally, tally)
+        self._end(batch, tally)
         return tally
 
-
-def _events(messages: list[OtlpBatch]) -> Iterator[tuple[Any, int]]:
-    """Every event of every message, with its time in Unix microseconds; a Reject and 0 for what breaks the contract."""
-    records = [record for said in messages for record in said.records]
-    for record, event, at in zip(records, *_FAST.decode(records), strict=True):
-        yield (event, at) if at is not None else _judged(record)
-
-
-def _judged(record: bytes) -> tuple[Any, int]:
-    answer = decode(TELEMETRY_TOPIC.adapter, record)
-    return (answer, 0) if isinstance(answer, Reject) else (_FAST.from_model(answer), unix_microseconds(answer.ts))
+    def _held(
+        self, records: Sequence[bytes], found: Records, within: tuple[int, int], messages: Sequence[OtlpBatch]
+    ) -> Records:
+        """Decide on what the fast way left, and on odd times. What was not refused; `messages` are the records'."""
+        good = [True] * len(found.events)
+        for i in found.odd(*within):
+            at = found.positions[i]
+            verdict = self._judge(records[at], found.events[i], found.moments[i], *within)
+            if isinstance(verdict, Reject):
+                good[i] = False
+                messages[at].rejected[verdict.reason] += 1
+            else:
+                found.events[i], found.moments[i] = verdict
+        return found if all(good) else found.only(good)
 
 
 def _reason(said: OtlpBatch) -> Reject:

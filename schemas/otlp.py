@@ -1,5 +1,7 @@
 """OTLP, as the OpenTelemetry Collector's Kafka exporter writes it, to telemetry events. Pure; see docs/otlp.md."""
 
+from collections import Counter
+
 from schemas.codec import Reject
 from schemas.otlp_batch import OtlpBatch, OtlpOptions
 from schemas.otlp_evaluations import of_event, of_guardrails
@@ -14,6 +16,8 @@ from schemas.otlp_tree import sort_spans
 __all__ = ["OtlpBatch", "OtlpOptions", "decode_otlp"]
 
 _BLANK = b" \t\r\n"
+MOST_EVENTS = 2**16
+"""Events of one message: their place in it is a UInt16 in the store."""
 
 
 def decode_otlp(value: bytes | None, options: OtlpOptions) -> OtlpBatch:
@@ -23,13 +27,10 @@ def decode_otlp(value: bytes | None, options: OtlpOptions) -> OtlpBatch:
     No attribute outside the alias table is in any answer. Every record is to be decoded like any other of
     ai.telemetry: what it says is in the contract's words, but the contract has the last one.
     """
-    batch = OtlpBatch()
     message = _read(value, options)
     if isinstance(message, Reject):
-        batch.reject = message
-        batch.rejected[message.reason] += 1
-        return batch
-    batch.content_dropped = message.dropped
+        return OtlpBatch(reject=message, rejected=Counter({message.reason: 1}))
+    batch = OtlpBatch(content_dropped=message.dropped)
     reader = reader_of(options)
     if message.signal == "traces":
         batch.spans = len(message.items)
@@ -38,6 +39,8 @@ def decode_otlp(value: bytes | None, options: OtlpOptions) -> OtlpBatch:
         batch.logs = len(message.items)
         for record in message.items:
             _mark(record, reader, batch)
+    if len(batch.records) > MOST_EVENTS:
+        return OtlpBatch(reject=Reject("too_large"), rejected=Counter({"too_large": 1}))
     return batch
 
 

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Callable, Iterable
-from typing import Any
 
 from schemas.aliases import CONTENT, PRIVATE, Aliases
 from schemas.otlp_item import CONTENT_SEEN, Attributes, Value
@@ -11,13 +10,18 @@ _LONG = 400
 """Bytes. What is longer is no name of anything, and is not remembered."""
 _MAX_PAIRS = 50_000
 _MAX_NAMES = 10_000
+_IGNORED = -1
+"""The kind of an attribute that nobody reads."""
+_SEEN = (CONTENT_SEEN, True)
 
-Split = Callable[[bytes], tuple[str, Any] | None]
-"""The name in an encoded pair, and whatever its value is to be read from; None for what is no pair."""
 Head = Callable[[bytes], bytes]
-"""The first bytes of a pair, up to the end of its name: the same for all of that name. b"" if not plain to see."""
-Read = Callable[[Any, int], Value | None]
-"""A value, by its kind in the alias table; None for a value of another kind."""
+"""The first bytes of a pair, up to the end of its name. Anything if that is not plain to see."""
+Plain = Callable[[bytes], bool]
+"""Whether such a head has a name in it, and the same one in every pair that begins so."""
+Name = Callable[[bytes], str | None]
+"""The name in an encoded pair; None for what is no pair."""
+Read = Callable[[bytes, str, int], Value | None]
+"""The value in an encoded pair of this name, by its kind in the alias table; None for another kind, or another name."""
 
 
 class Pairs:
@@ -26,13 +30,18 @@ class Pairs:
     Only pairs that are kept are remembered; of all others the value is not even looked at.
     """
 
-    def __init__(self, aliases: Aliases, head: Head, split: Split, read: Read) -> None:
+    def __init__(self, aliases: Aliases, head: Head, plain: Plain, name: Name, read: Read) -> None:
         self._aliases = aliases
         self._head = head
-        self._split = split
+        self._plain = plain
+        self._name = name
         self._read = read
+        self._unique = frozenset(aliases.names["response_id"])
+        """Attributes of which no value comes twice, or hardly one: to remember them would drive out what repeats."""
         self._ignored: set[bytes] = set()
         """Heads of pairs that nobody reads."""
+        self._heads: dict[bytes, tuple[str, int]] = {}
+        """Of the others: name and kind by head."""
         self._known: dict[bytes, tuple[str, Value]] = {}
 
     def read(self, pairs: Iterable[bytes], dropped: Counter[str]) -> Attributes:
@@ -40,36 +49,41 @@ class Pairs:
 
         Raises nothing: a pair that cannot be read is as good as absent.
         """
-        found: Attributes = {}
-        known = self._known
-        for raw in pairs:
-            pair = known.get(raw)
-            if pair is None:
-                self._learn(raw, found, dropped)
-            else:
-                found[pair[0]] = pair[1]
-        return found
+        known, head_of, ignored, new = self._known.get, self._head, self._ignored, self._new
+        found = [
+            known(raw) or (None if (head := head_of(raw)) in ignored else new(raw, head, dropped)) for raw in pairs
+        ]
+        return dict(filter(None, found))
 
-    def _learn(self, raw: bytes, found: Attributes, dropped: Counter[str]) -> None:
-        head = self._head(raw)
-        if head in self._ignored:
-            return
-        split = self._split(raw)
-        if split is None:
-            return
-        name, encoded = split
-        kind = self._aliases.kinds.get(name)
-        if kind is not None and kind < CONTENT:
-            value = self._read(encoded, kind)
-            if value is not None:
-                found[name] = value
-                self._remember(raw, (name, value))
-        elif kind is not None or name.startswith(self._aliases.families):
-            dropped[self._aliases.family(name) if kind is None else name] += 1
-            if kind != PRIVATE:
-                found[CONTENT_SEEN] = True
-        elif 0 < len(head) < _LONG and len(self._ignored) < _MAX_NAMES:
-            self._ignored.add(head)
+    def _new(self, raw: bytes, head: bytes, dropped: Counter[str]) -> tuple[str, Value] | None:
+        """What a pair that is not remembered adds to the attributes, if anything."""
+        name, kind = self._heads.get(head) or self._learn(head, raw)
+        if kind == _IGNORED:
+            return None
+        if kind >= CONTENT:
+            dropped[name] = dropped.get(name, 0) + 1  # a Counter's own way to a missing name is dear
+            return None if kind == PRIVATE else _SEEN
+        value = self._read(raw, name, kind)
+        if value is None:
+            return None
+        if name not in self._unique:
+            self._remember(raw, (name, value))
+        return name, value
+
+    def _learn(self, head: bytes, raw: bytes) -> tuple[str, int]:
+        """The name to count or to keep a pair under, and its kind."""
+        name = self._name(raw)
+        if name is None:
+            return "", _IGNORED
+        kind = self._aliases.kinds.get(name, _IGNORED)
+        if kind == _IGNORED and name.startswith(self._aliases.families):
+            return self._aliases.family(name), CONTENT
+        if len(head) < _LONG and self._plain(head):
+            if kind != _IGNORED:
+                self._heads[head] = name, kind
+            elif len(self._ignored) < _MAX_NAMES:
+                self._ignored.add(head)
+        return name, kind
 
     def _remember(self, raw: bytes, pair: tuple[str, Value]) -> None:
         if len(raw) >= _LONG:

@@ -67,7 +67,7 @@ def of_guardrails(guardrails: list[Fields], item: Item, reader: Reader, batch: O
 
 def _envelope(item: Item, reader: Reader, batch: OtlpBatch, *what: str) -> Fields | None:
     event_id = text.stable_id(item.trace_id, item.span_id, *what, str(item.end))
-    fields = reader.envelope(item, "evaluation", event_id, item.end)
+    fields = reader.envelope(item, reader.layout(item.attributes), "evaluation", event_id, item.end)
     if isinstance(fields, str):
         batch.rejected[fields] += 1
         return None

@@ -134,28 +134,35 @@ def _hex(value: bytes, length: int) -> str:
 
 @cache
 def _pairs(aliases: Aliases) -> Pairs:
-    return Pairs(aliases, _head, _split, _value)
+    return Pairs(aliases, _head, _is_plain, _name, _value)
 
 
 def _head(raw: bytes) -> bytes:
-    """The key, which every encoder writes first, with its tag and its length."""
-    return raw[: raw[1] + 2] if len(raw) > 1 and raw[0] == _KEY and raw[1] < _ONE_BYTE else b""
+    return raw[: raw[1] + 2] if len(raw) > 1 else b""
 
 
-def _split(raw: bytes) -> tuple[str, bytes] | None:
-    """The key, and the whole. A pair in another order is parsed for its key."""
+def _is_plain(head: bytes) -> bool:
+    """Whether it is a key, which every encoder writes first, with its tag and its length."""
+    return len(head) > 1 and head[0] == _KEY and head[1] < _ONE_BYTE and len(head) == head[1] + 2
+
+
+def _name(raw: bytes) -> str | None:
+    """The key. A pair in another order is parsed for it."""
     head = _head(raw)
     try:
-        return head[2:].decode() if head else KeyValue.FromString(raw).key, raw
+        return head[2:].decode() if _is_plain(head) else str(KeyValue.FromString(raw).key)
     except (UnicodeDecodeError, DecodeError):
         return None
 
 
-def _value(raw: bytes, kind: int) -> Value | None:
+def _value(raw: bytes, name: str, kind: int) -> Value | None:
     try:
-        value = KeyValue.FromString(raw).value
+        pair = KeyValue.FromString(raw)
     except DecodeError:
         return None
+    if pair.key != name:  # two keys in one pair
+        return None
+    value = pair.value
     which = value.WhichOneof("value")
     if kind == TEXT:
         text = value.string_value

@@ -22,6 +22,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_NANO = 946_684_800 * 10**9  # 2000; the contract has no earlier year
 _LAST_NANO = 7_258_118_400 * 10**9  # 2200
 _MAX_WEIGHT = 1_000_000
+_MAX_COUNT = 2**53
 
 
 @lru_cache(maxsize=8192)
@@ -45,6 +46,7 @@ def event_id(value: str) -> str | None:
     return value if _EVENT_ID.fullmatch(value) else None
 
 
+@lru_cache(maxsize=8192)
 def pseudonym(value: str) -> str | None:
     """A Pseudonym, as it is."""
     return value if _PSEUDONYM.fullmatch(value) else None
@@ -70,9 +72,11 @@ def _second(seconds: int) -> str:
 
 def count(value: Value | None) -> int | None:
     """A Count of an attribute: whole, not negative; None for anything else."""
+    if type(value) is int:  # nearly all are
+        return value if 0 <= value <= _MAX_COUNT else None
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= 2**53 else None
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= _MAX_COUNT else None
 
 
 def bounded(value: Value | None, high: float) -> float | None:

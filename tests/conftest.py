@@ -7,12 +7,22 @@ from pathlib import Path
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from hypothesis import HealthCheck, settings
 
 from monitor.store.client import connect
 from monitor.store.migrate import migrate
 
 os.environ["TZ"] = "Asia/Kathmandu"  # whoever forgets a zone is wrong by five hours and three quarters
 time.tzset()
+
+# No deadline, for the machine is shared; the same examples on every run of CI.
+settings.register_profile(
+    "vigil",
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+settings.load_profile("vigil")
 
 
 @pytest.fixture(scope="session")

@@ -25,8 +25,11 @@ class NativeBlocks:
         self._fields = len(of.plan.kind)
         self._spans = np.zeros((self._fields, 2), dtype=np.int64)
 
-    def block(self, found: Ints, place: tuple[str, int], offsets: Ints) -> bytes:
-        """Rows for what was found, shape (records, COLUMNS), of a topic and partition, at these offsets."""
+    def block(self, found: Ints, place: tuple[str, int], offsets: Ints, items: Ints | None) -> bytes:
+        """Rows for what was found, shape (records, COLUMNS), of a topic and partition, at these offsets.
+
+        Where an offset holds several, `items` are their positions in it.
+        """
         rows, elements = len(found), int(found[:, found_as.ELEMENTS].sum())
         sizes = [self._size(leaf, rows, elements) for leaf in range(len(self._leaves.form))]
         room = np.empty(sum(sizes), dtype=np.uint8)
@@ -39,7 +42,10 @@ class NativeBlocks:
         work = (*self._leaves, to, nulls, ends, count, self._spans)
         into = Into(*(part.ctypes.data for part in work), len(sizes))  # type: ignore[call-arg]  # mypy counts wrong
         emit(self._at, into, self._follows, found.ctypes.data, rows)
-        parts: list[Any] = [_varint(len(ELSEWHERE) + len(self._columns)), _varint(rows), *_place(place, found, offsets)]
+        columns = len(ELSEWHERE) + len(self._columns) + (items is not None)
+        parts: list[Any] = [_varint(columns), _varint(rows), *_place(place, found, offsets)]
+        if items is not None:
+            parts += _head("item", "UInt16"), items.astype(np.uint16)
         written = to - room.ctypes.data
         for column in self._columns:
             parts.append(_head(column.name, column.sent))

@@ -121,9 +121,14 @@ class Scanner:
         list(scanned.cells(1_000_000))
         self.block(scanned, "ai.telemetry", 0, [0])
 
-    def block(self, scanned: Scanned, topic: str, partition: int, offsets: Sequence[int]) -> bytes:
-        """What was scanned as a block in ClickHouse's Native format. `offsets` are the whole batch's."""
-        return self._blocks.block(scanned.found, (topic, partition), _ints(offsets)[scanned.position])
+    def block(
+        self, scanned: Scanned, topic: str, partition: int, offsets: Sequence[int], items: Sequence[int] | None = None
+    ) -> bytes:
+        """What was scanned as a block in ClickHouse's Native format. `offsets` are the whole batch's, as are `items`:
+        each record's position where several stand at one offset.
+        """
+        of_items = None if items is None else _ints(items)[scanned.position]
+        return self._blocks.block(scanned.found, (topic, partition), _ints(offsets)[scanned.position], of_items)
 
     def learn(self, slices: Iterable[Said]) -> None:
         """From now on, read records of these slices too: those of events that the contract has taken."""

@@ -69,7 +69,7 @@ def plain(value: AnyValue, kind: int) -> Any:
 
 def fresh(encoding: str) -> Pairs:
     module = otlp_proto if encoding == "proto" else otlp_json
-    return Pairs(ALIASES, module._head, module._split, module._value)
+    return Pairs(ALIASES, module._head, module._is_plain, module._name, module._value)
 
 
 def encoded(pair: KeyValue, encoding: str) -> bytes:
@@ -128,6 +128,33 @@ def test_only_what_is_kept_is_remembered(encoding: str) -> None:
     assert not reader._known
     reader.read([encoded(KeyValue(key="gen_ai.request.model", value=canary), encoding)], Counter())
     assert [name for name, _ in reader._known.values()] == ["gen_ai.request.model"]
+    assert not any(b"canary" in head for head in [*reader._ignored, *reader._heads])
+
+
+def test_of_a_pair_that_no_encoder_writes_so_nothing_is_remembered_either() -> None:
+    reader = fresh("json")
+    for name in (b"my.own", b"gen_ai.request.model", b"gen_ai.input.messages"):
+        for blank in (b"", b" "):
+            raw = b'{"key":"' + name + b'"' + blank + b',"value" :{"stringValue":"the canary sings"}}'
+            reader.read([raw, raw], Counter())
+    assert not any(b"canary" in head for head in [*reader._ignored, *reader._heads])
+
+
+@pytest.mark.parametrize("met", [False, True])
+def test_a_pair_with_two_keys_is_never_read_under_the_first(met: bool) -> None:
+    model, content = "gen_ai.request.model", "gen_ai.input.messages"
+    good = KeyValue(key=model, value=AnyValue(string_value="m1"))
+    secret = KeyValue(key=model, value=AnyValue(string_value="XYZZY"))
+    twice = {
+        "proto": secret.SerializeToString() + KeyValue(key=content).SerializeToString(),
+        "json": encoded(secret, "json")[:-1] + b',"key":"' + content.encode() + b'"}',
+    }
+    for encoding, raw in twice.items():
+        reader = fresh(encoding)
+        if met:
+            reader.read([encoded(good, encoding)], Counter())
+        assert model not in reader.read([raw, raw], Counter())
+        assert not any(value == "XYZZY" for _, value in reader._known.values())
 
 
 @encodings

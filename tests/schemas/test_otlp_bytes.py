@@ -124,6 +124,18 @@ def test_messages_refused_as_a_whole(value: bytes | None, reason: str) -> None:
     assert batch.rejected == {reason: 1}
 
 
+def test_a_message_of_more_events_than_the_store_can_tell_apart_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    value = max(MESSAGES, key=lambda message: len(decode_otlp(message, OPTIONS).records))
+    held = len(decode_otlp(value, OPTIONS).records)
+    monkeypatch.setattr("schemas.otlp.MOST_EVENTS", held)
+    assert decode_otlp(value, OPTIONS).reject is None
+    monkeypatch.setattr("schemas.otlp.MOST_EVENTS", held - 1)
+    batch = promised(decode_otlp(value, OPTIONS))
+    assert batch.reject is not None
+    assert batch.rejected == {"too_large": 1}
+    assert not batch.records
+
+
 def test_signals_are_told_apart_and_can_be_limited() -> None:
     for index in (0, 2):
         assert decode_otlp(MESSAGES[index], OPTIONS).spans == 1

@@ -63,20 +63,24 @@ words = st.sampled_from(["a", "b", "OpenAI", "canary", "ga", "de-DE", "0" * 32, 
 attributes: st.SearchStrategy[dict[str, Any]] = st.dictionaries(st.sampled_from(NAMES), words, max_size=8)
 
 
+def envelope(reader: Reader, item: Item) -> Any:
+    return reader.envelope(item, reader.layout(item.attributes), "interaction", "e" * 8, START)
+
+
 @given(st.lists(st.tuples(attributes, attributes), min_size=2, max_size=6))
 def test_what_is_remembered_of_one_item_is_told_of_no_other(said: list[tuple[Attributes, Attributes]]) -> None:
     used = Reader(OPTIONS)
     for own, resource in [*said, *reversed(said)]:
         item = Item(resource, own, "0" * 32, "1" * 16, "", "chat", START, START)
-        told = used.envelope(item, "interaction", "e" * 8, START)
-        assert told == Reader(OPTIONS).envelope(item, "interaction", "e" * 8, START)
+        told = envelope(used, item)
+        assert told == envelope(Reader(OPTIONS), item)
         assert isinstance(told, dict)
         told.clear()  # the caller may do with it what it likes
 
 
 def test_of_several_names_the_best_whose_value_fits_is_taken_and_the_item_comes_before_its_resource() -> None:
     def model(own: Attributes, resource: Attributes) -> Any:
-        fields = Reader(OPTIONS).envelope(Item(resource, own, "", "", "", "", 0, START), "interaction", "e" * 8, START)
+        fields = envelope(Reader(OPTIONS), Item(resource, own, "", "", "", "", 0, START))
         assert isinstance(fields, dict)
         return fields.get("model")
 
