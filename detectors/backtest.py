@@ -6,12 +6,13 @@ import numpy as np
 import numpy.typing as npt
 
 from detectors.base import Bools, Floats
-from detectors.baseline import Baseline, decided
+from detectors.baseline import Baseline
 from detectors.compiled import compiled
 from detectors.outlook import expected_rate
-from detectors.rows import HARMONICS, SEASON, STATE
+from detectors.retrospect import lanes_of, watch_on
+from detectors.rows import HARMONICS, OPEN, SEASON, STATE
 from detectors.season import mixed_rates, seasonal_rates
-from detectors.statespace import CLOSED, OPENED, start_state, step
+from detectors.statespace import CLOSED, OPENED, open_incident, start_state, step
 
 Integers = npt.NDArray[np.int64]
 Counts = npt.NDArray[np.int64] | npt.NDArray[np.float64]
@@ -68,23 +69,24 @@ def run(
     return Run(log_e, normal, opened, np.flatnonzero(events == CLOSED), up[opened] != baseline.complement, state)
 
 
-def statistic(baseline: Baseline, rates: Floats, evaluated: Floats, bad: Floats) -> Floats:
-    """The statistic over columns of the events that are watched, shape (windows,), when nothing ever opens; `rates`
-    are those of their season and mix.
-    """
-    endless = decided(baseline, np.inf, False)
-    return _steps(endless.parameters, begun(endless), rates, evaluated, bad, np.zeros(0))[0]
-
-
 @compiled
 def _steps(
     row: Floats, state: Floats, rates: Floats, evaluated: Floats, bad: Floats, expected: Floats
 ) -> tuple[Floats, Integers, Bools]:
-    """Changes `state`, and fills `expected` unless it has length 0."""
+    """Changes `state`, and fills `expected`."""
     windows = len(bad)
     log_e, events, up = np.zeros(windows), np.zeros(windows, dtype=np.int64), np.zeros(windows, dtype=np.bool_)
-    for i in range(windows):
-        if len(expected) > 0:
+    i = 0
+    while i < windows:
+        if state[OPEN] == 0.0:
+            i, rising, falling = watch_on(
+                state, row, lanes_of(state, row), rates, evaluated, bad, i, expected, log_e, up
+            )
+            if i < windows:
+                open_incident(state, row, log_e[i], rising + falling)
+                events[i] = OPENED
+        else:
             expected[i] = expected_rate(state, row, rates[i])
-        log_e[i], up[i], events[i] = step(state, row, rates[i], evaluated[i], bad[i])
+            log_e[i], up[i], events[i] = step(state, row, rates[i], evaluated[i], bad[i])
+        i += 1
     return log_e, events, up

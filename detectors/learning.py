@@ -5,13 +5,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from detectors.backtest import Counts, statistic
+from detectors.backtest import Counts
 from detectors.base import Bools, Floats
 from detectors.baseline import Baseline, baseline_of, cold, decided
 from detectors.floor import own_floor
 from detectors.masks import blocks_mask, path_mask
 from detectors.noise import History, Noise, fit_noise
 from detectors.overshoot import UP_SHARE, weights
+from detectors.retrospect import statistic
 from detectors.season import DAY, Season, fit_season, mixed_rates, seasonal_rates
 
 MIN_EVENTS = 500.0
@@ -119,7 +120,7 @@ def _learned(  # noqa: PLR0913  the parts of a history
     threshold = math.log(budget * _share(n, seconds)) + _margin(noise, float(k.sum()))
     shares = weights(float(rates.mean()), mean_evaluated, noise, up_share)
     baseline = baseline_of(season, noise, shares, threshold, len(n), seconds)
-    path = statistic(baseline, rates, np.where(mask, n, 0.0), np.where(mask, k, 0.0))
+    path = statistic(baseline.parameters, rates, np.where(mask, n, 0.0), np.where(mask, k, 0.0), seconds)
     return baseline, np.where(mask, path, 0.0)
 
 

@@ -100,9 +100,14 @@ def moment_rho(history: History) -> float:
 def _shared(residual: Floats, mean: Floats) -> float:
     """Variance of the level over one window, from the covariance of windows one to six apart."""
 
+    products = np.empty(len(mean))  # one for all: fresh memory costs more than the products
+
+    def together(column: Floats, lag: int) -> float:
+        return float(np.multiply(column[:-lag], column[lag:], out=products[:-lag]).sum())
+
     def covariance(lags: range) -> float:
-        shared = sum(float((residual[:-lag] * residual[lag:]).sum()) for lag in lags)
-        scale = sum(float((mean[:-lag] * mean[lag:]).sum()) for lag in lags)
+        shared = sum(together(residual, lag) for lag in lags)
+        scale = sum(together(mean, lag) for lag in lags)
         return shared / scale if scale > 0.0 else 0.0
 
     if len(mean) <= _LAGS:

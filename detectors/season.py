@@ -6,6 +6,7 @@ reweighted least squares on five-minute bins.
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -112,17 +113,35 @@ def fit_season(
     if span >= 2 * WEEK:
         fitted[DAILY:], around[DAILY:], precision[DAILY:] = True, 0.0, _FREE
     period = WEEK if span >= 2 * WEEK else DAY
-    bins = (start + seconds * np.arange(len(evaluated))) % period // _BIN
-    n = np.bincount(bins, np.where(known, evaluated, 0.0), period // _BIN).astype(np.float64)
-    k = np.bincount(bins, np.where(known, bad, 0.0), period // _BIN).astype(np.float64)
-    middle = np.zeros((period // _BIN, HARMONICS))
-    for i, row in enumerate(middle):
-        basis(i * _BIN + _BIN // 2, row)
+    n, k = np.zeros(period // _BIN), np.zeros(period // _BIN)
+    _add_up(start, seconds, evaluated, bad, known, n, k)
+    middle = _middles(period)
     found = around.copy()
     found[0] = 0.0
     n = n * np.exp(middle @ np.where(fitted, 0.0, found))
     found[fitted] = _solve(middle[:, fitted], n, k, found[fitted], precision[fitted])
     return Season(found, int(fitted.sum()))
+
+
+@cache
+def _middles(period: int) -> Floats:
+    """The harmonics in the middle of each bin, shape (bins, HARMONICS). Not to be written to."""
+    found = np.zeros((period // _BIN, HARMONICS))
+    for i, row in enumerate(found):
+        basis(i * _BIN + _BIN // 2, row)
+    return found
+
+
+@compiled
+def _add_up(  # noqa: PLR0913  columns, because compiled
+    start: int, seconds: int, evaluated: Floats, bad: Floats, known: Bools, n: Floats, k: Floats
+) -> None:
+    """Sums of the known windows by bin of the period, into `n` and `k` of shape (bins,)."""
+    for i in range(len(evaluated)):
+        if known[i]:
+            at = (start + i * seconds) % (len(n) * _BIN) // _BIN
+            n[at] += evaluated[i]
+            k[at] += bad[i]
 
 
 def _solve(design: Floats, n: Floats, k: Floats, around: Floats, precision: Floats) -> Floats:

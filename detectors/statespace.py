@@ -58,10 +58,10 @@ _FORGOTTEN = 1e-4
 """Share of the posterior that goes back to all hypotheses in a window, so that a changing incident is followed."""
 _OWN_SPREAD, _MAX_SPREAD = 0.3, 0.1
 """How far an incident's level may lie around its hypothesis: a share of the distance to normal, and a logarithm."""
-_MAX_GAIN = 60.0
-_MAX_R = 1e80
+MAX_GAIN = 60.0
+MAX_R = 1e80
 _MAX_EVIDENCE = 200.0
-_TINY = 1e-300
+TINY = 1e-300
 _LOG_RATIOS = np.log(RATIOS)
 _OWN_VARIANCES = np.minimum(np.abs(_LOG_RATIOS) * _OWN_SPREAD, _MAX_SPREAD) ** 2
 """Of an incident's level around each hypothesis."""
@@ -107,9 +107,16 @@ def _watch(state: Floats, parameters: Floats, rate: float, evaluated: float, bad
         _take_evidence(state, parameters, rate, evaluated, bad)
         forget_pages(state)
     up, down = _sides(state, parameters)
-    statistic = math.log(up + down + _TINY) - guard(state)
+    statistic = math.log(up + down + TINY) - guard(state)
     if statistic <= parameters[THRESHOLD]:
         return statistic, up >= down, NOTHING
+    open_incident(state, parameters, statistic, up + down)
+    return statistic, up >= down, OPENED
+
+
+@compiled
+def open_incident(state: Floats, parameters: Floats, statistic: float, weight: float) -> None:
+    """Enough evidence: R of every hypothesis by its weight, over their sum, becomes its share of the posterior."""
     state[OPEN] = 1.0
     state[EVIDENCE] = min(statistic, _MAX_EVIDENCE)
     remember_evidence(state)
@@ -117,9 +124,8 @@ def _watch(state: Floats, parameters: Floats, rate: float, evaluated: float, bad
     state[JUMP_ODDS] = 0.0
     start_belief(state, BACK, parameters)
     for j in range(HYPOTHESES):
-        state[SHARES + j] *= parameters[WEIGHTS + j] / (up + down)
+        state[SHARES + j] *= parameters[WEIGHTS + j] / weight
     _free_levels(state, parameters)
-    return statistic, up >= down, OPENED
 
 
 @compiled
@@ -143,8 +149,8 @@ def _take_evidence(state: Floats, parameters: Floats, rate: float, evaluated: fl
     else:
         log_normal = hold_against(state, rate, evaluated, bad, parameters[RHO])
     for j in range(hypotheses(state)):
-        gain = min(state[DENSITIES + j] - log_normal, _MAX_GAIN)
-        state[SHARES + j] = min((1.0 + state[SHARES + j]) * exp(gain), _MAX_R)
+        gain = min(state[DENSITIES + j] - log_normal, MAX_GAIN)
+        state[SHARES + j] = min((1.0 + state[SHARES + j]) * exp(gain), MAX_R)
 
 
 @compiled
@@ -191,10 +197,10 @@ def _follow(state: Floats, parameters: Floats, rate: float, evaluated: float, ba
     take_all(state, rate, evaluated, bad, parameters[RHO])
     store(load(state, LEVELS + FIRST, ROOM), state, BACK)
     gain = float(state[DENSITIES + FIRST]) - _take_incident(state, parameters)
-    state[BACK_R] = min((1.0 + state[BACK_R]) * math.exp(min(gain, _MAX_GAIN)), _MAX_R)
+    state[BACK_R] = min((1.0 + state[BACK_R]) * math.exp(min(gain, MAX_GAIN)), MAX_R)
     state[EVIDENCE] = min(max(state[EVIDENCE] - gain, 0.0), _MAX_EVIDENCE)
     remember_evidence(state)
-    if math.log(state[BACK_R] + _TINY) <= CLOSE_AT:
+    if math.log(state[BACK_R] + TINY) <= CLOSE_AT:
         return state[EVIDENCE], rises, NOTHING
     remember_page(state, parameters)
     forget_evidence(state)

@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from monitor.errors import UserError
+from monitor.moments import moment
 
 _BLOCK_BYTES, _BLOCK_ROWS = 16_000_000, 262_144
 _HEAD_BYTES = 65_536
+_LONG_AGO = 1e6
+"""Unix seconds: a lesser number may be the name of a column."""
 _CELLS = re.compile(r"Expected \d+ columns, got \d+")
 
 
@@ -101,11 +104,26 @@ def _head(path: Path) -> tuple[list[str], str]:
             text = stream.read(_HEAD_BYTES).decode("utf-8-sig", "replace")
     except (pa.ArrowException, OSError) as error:
         raise UserError(f"{path.name} cannot be read: {_reason(error)}") from error
+    if "\0" in text:
+        raise UserError(f"{path.name} is no text in UTF-8; save it as CSV in UTF-8, or as Parquet")
     line = text.splitlines()[0] if text.strip() else ""
-    if not line:
-        raise UserError(f"{path.name} has no first line with the names of its columns")
+    if line.lstrip().startswith(("{", "[")):
+        raise UserError(f"{path.name} is JSON; write it as CSV or Parquet, a window a row")
     delimiter = max(",\t;", key=line.count)
-    return [name.strip() for name in next(csv.reader(io.StringIO(line), delimiter=delimiter))], delimiter
+    names = [name.strip() for name in next(csv.reader(io.StringIO(line), delimiter=delimiter), [])]
+    if not any(names) or any(map(_is_time, names)):
+        raise UserError(
+            f"{path.name} has no first line with the names of its columns; write one, such as ts,feature,..."
+        )
+    return names, delimiter
+
+
+def _is_time(name: str) -> bool:
+    """Whether it is a cell of a row, and no name."""
+    try:
+        return moment(name)[0] > _LONG_AGO
+    except ValueError:
+        return False
 
 
 def _reason(error: BaseException) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 import numpy as np
@@ -10,7 +9,6 @@ import numpy as np
 from detectors.base import Bools, Floats
 from monitor.backtest.history import Integers
 from monitor.errors import UserError
-from monitor.moments import checked, moment
 
 _WIDEST = 40
 
@@ -41,7 +39,10 @@ class Cells:
 
     def error(self, row: int, what: str) -> UserError:
         """What to raise for a row of this part, 0 being its first."""
-        shown = self.array[row].as_py()
+        try:
+            shown = self.array[row].as_py()
+        except (OverflowError, ValueError):  # a time of a year that Python has not
+            shown = None
         text = "" if shown is None else f" {str(shown)[:_WIDEST]!r}"
         return UserError(f"{self.file}, row {self.before + row + 1:,}, column {self.column}:{text} {what}")
 
@@ -53,10 +54,10 @@ class Cells:
 
 def names(cells: Cells, into: Names, empty: str | None = None) -> Integers:
     """The numbers of the texts, shape (rows,). An empty cell stands for `empty`, or is an error."""
-    unique, which = _unique(cells)
+    values, which = unique(cells)
     if empty is None:
         cells.refuse(which < 0, "is empty; give it a name, or leave the row out")
-    codes = [into.of(str(value).strip()) for value in unique]
+    codes = [into.of(str(value).strip()) for value in values]
     if (which < 0).any():
         codes.append(into.of(str(empty)))
     return np.array(codes, dtype=np.int64)[which]
@@ -71,11 +72,12 @@ def numbers(cells: Cells) -> Floats:
     if pa.types.is_dictionary(array.type):
         array = array.cast(array.type.value_type)
     try:
-        if pa.types.is_string(array.type) or pa.types.is_large_string(array.type):
-            array = pc.utf8_trim_whitespace(array)
         array = array.cast(pa.float64())
-    except pa.ArrowException as error:
-        raise _first_that_fails(cells, float, "is no number") or cells.error(0, "is no number") from error
+    except pa.ArrowException:  # blanks around a number are no fault
+        try:
+            array = pc.utf8_trim_whitespace(array).cast(pa.float64())
+        except pa.ArrowException as error:
+            raise _first_that_fails(cells, float, "is no number") or cells.error(0, "is no number") from error
     found: Floats = array.to_numpy(zero_copy_only=False).astype(np.float64)
     return found
 
@@ -90,34 +92,7 @@ def counts(cells: Cells) -> Floats:
     return found
 
 
-def times(cells: Cells) -> tuple[Integers, int]:
-    """Unix seconds, rounded down, shape (rows,), and how many rows named no zone. Raises UserError."""
-    unique, which = _unique(cells)
-    cells.refuse(which < 0, "is empty; give the start of the window, or leave the row out")
-    if not unique:
-        return np.zeros(0, dtype=np.int64), 0
-    found: list[int] = []
-    zoned: list[bool] = []
-    for value in unique:
-        try:
-            seconds, with_zone = _moment(value)
-        except ValueError as error:
-            row = int(np.argmax(which == len(found)))
-            raise cells.error(row, str(error)) from error
-        found.append(int(seconds // 1))
-        zoned.append(with_zone)
-    return np.array(found, dtype=np.int64)[which], int((~np.array(zoned))[which].sum())
-
-
-def _moment(value: object) -> tuple[float, bool]:
-    if isinstance(value, datetime):
-        return moment(value.isoformat())
-    if isinstance(value, int | float):
-        return checked(float(value)), True
-    return moment(str(value))
-
-
-def _unique(cells: Cells) -> tuple[list[object], Integers]:
+def unique(cells: Cells) -> tuple[list[object], Integers]:
     """The different values, and which of them each row has, -1 where it is empty."""
     import pyarrow as pa  # noqa: PLC0415  # from the extra
 

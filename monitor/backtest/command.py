@@ -7,7 +7,9 @@ from typing import Any
 
 import click
 
+from monitor.backtest.files import FileSource
 from monitor.backtest.history import Source
+from monitor.backtest.notes import about_warming
 from monitor.backtest.options import FILE, opened, policy_of, span_of, with_span
 from monitor.backtest.page import line
 from monitor.backtest.running import run_policy
@@ -45,11 +47,13 @@ def backtest_command(
 ) -> None:
     """Read, score, report."""
     span, policy = span_of(file, given), policy_of(policy_path, budget, file is not None)
+    writable(out)
     started = monotonic()
     with opened(span) as source:
         read = monotonic()
         found = score(source, policy, span.start or 0)
-        setting = Setting(source.name, policy.version, source.seconds, [*source.notes, *unused(policy, found)])
+        notes = [*source.notes, *unused(policy, found), *warming(source, found)]
+        setting = Setting(source.name, policy.version, source.seconds, notes)
     summary = as_json(setting, found, monotonic() - read) | {"seconds": round(monotonic() - started, 2)}
     write_lines((line(page) for page in found.pages), out)
     click.echo(as_text(summary, found), err=True)
@@ -68,6 +72,18 @@ def unused(policy: Policy, found: Outcome) -> list[str]:
     """What the policy says of KPIs that were not there and that nobody knows: a typing error would silence nothing."""
     there = found.watched.keys() | {kpi for _, kpi in found.cold} | CATALOGUE.keys() | set(SCORED)
     return [f"the policy names {kpi!r}, which is not there" for kpi in policy.kpis if kpi not in there]
+
+
+def warming(source: Source, found: Outcome) -> list[str]:
+    """What to say where a rate was never scored; values need less."""
+    values = isinstance(source, FileSource) and source.are_values
+    return [about_warming(source.seconds)] if found.cold and not values else []
+
+
+def writable(out: Path | None) -> None:
+    """Raise UserError where pages could not be written, before hours are spent on finding them."""
+    if out is not None and (out.is_dir() or not out.absolute().parent.is_dir()):
+        raise UserError(f"cannot write {out}: {'it is a folder' if out.is_dir() else 'there is no such folder'}")
 
 
 def write_lines(lines: Iterable[str], out: Path | None) -> None:

@@ -11,6 +11,7 @@ from detectors.knowledge import sorted_names
 from detectors.rolling import ByStratum
 from monitor.backtest.grid import Grid, grid_of, infer_seconds, usual_spacing
 from monitor.backtest.history import History, Integers, Task, Values
+from monitor.backtest.notes import about_spacing
 from monitor.backtest.rows import Rows, read_rows
 from monitor.errors import UserError
 from schemas.kpis import ARRIVALS
@@ -19,6 +20,10 @@ COVERAGE_FLOOR = 0.5
 """Below half of what was expected a window is unknown, unless a policy says otherwise."""
 _MOST_CELLS = 200_000_000
 """Windows times KPIs times strata of a feature that are laid out: 1.6 GB a column."""
+
+_DENSE = 8
+"""Cells a row up to which they are counted in an array, and not looked up.
+"""
 
 
 class FileSource:
@@ -51,6 +56,8 @@ class FileSource:
             self._task(feature) for feature in np.argsort(rows.features).tolist() if len(self._mine(feature))
         ]
         self.notes += _odd_values(rows) if rows.are_values else _odd_rates(rows, self._grid)
+        if not (self._inferred or rows.are_values):
+            self.notes += about_spacing(seconds, self._spacing())
 
     @property
     def are_values(self) -> bool:
@@ -62,6 +69,11 @@ class FileSource:
         feature = self._rows.features.index(task.feature)
         mine = self._mine(feature)
         return self._values(task.feature, mine) if self._rows.are_values else self._history(task.feature, mine)
+
+    def _spacing(self) -> int:
+        """The most common spacing of the first series, in seconds."""
+        rows, mine = self._rows, self._mine(int(self._rows.feature[0]))
+        return usual_spacing(np.unique(rows.ts[mine][rows.kpi[mine] == rows.kpi[0]]), self.seconds)
 
     def _mine(self, feature: int) -> Integers:
         return self._order[self._ends[feature] : self._ends[feature + 1]]
@@ -180,11 +192,15 @@ def _odd_values(rows: Rows) -> Iterator[str]:
 def _repeated(rows: Rows, window: Integers) -> int:
     """How many rows have a window, series and stratum that another row has."""
     key = (rows.feature * len(rows.kpis) + rows.kpi) * max(len(rows.strata), 1) + rows.stratum
-    return len(key) - len(np.unique(key * (int(window.max()) + 1) + window))
+    key = key * (int(window.max()) + 1) + window
+    if int(key.max()) > _DENSE * len(key):
+        return len(key) - len(np.unique(key))
+    return len(key) - int(np.count_nonzero(np.bincount(key)))
 
 
 def _by_feature(rows: Rows) -> tuple[Integers, Integers]:
     """The rows in the order of their features, and where each feature ends: feature f is order[ends[f]:ends[f + 1]]."""
-    order = np.argsort(rows.feature, kind="stable")
+    few = len(rows.features) <= np.iinfo(np.uint16).max  # short numbers are sorted in one go
+    order = np.argsort(rows.feature.astype(np.uint16) if few else rows.feature, kind="stable")
     ends = np.searchsorted(rows.feature[order], np.arange(len(rows.features) + 1))
     return order, ends.astype(np.int64)

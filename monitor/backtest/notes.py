@@ -2,8 +2,10 @@
 
 from collections.abc import Iterator
 
-from detectors.learning import min_windows
+from detectors.knowledge import TRAFFIC_KNOWN
+from detectors.learning import MIN_EVENTS, min_windows
 from detectors.schedule import HISTORY
+from detectors.season import DAY
 
 
 def about_windows(seconds: int) -> Iterator[str]:
@@ -13,5 +15,22 @@ def about_windows(seconds: int) -> Iterator[str]:
     if most < least:
         yield (
             f"windows of {seconds:,} s are too long: a baseline needs {least} windows "
-            f"within {HISTORY // 86_400} days, and there are {most} at most; all series stay WARMING and nothing pages"
+            f"within {HISTORY // DAY} days, and there are {most} at most; all series stay WARMING and nothing pages"
         )
+
+
+def about_spacing(seconds: int, spacing: int) -> Iterator[str]:
+    """What to say where rows follow one another more slowly, in seconds, than the windows that they are said to be."""
+    if spacing > seconds:
+        yield (
+            f"windows are {seconds:,} s, but rows follow one another every {spacing:,} s; a window without a row has "
+            f"nothing evaluated: give --window {spacing}s if that is what they are"
+        )
+
+
+def about_warming(seconds: int) -> str:
+    """What a series of such windows needs to be scored, for people who wonder why one of theirs never was."""
+    return (
+        f"what stays WARMING has too little to learn from: a baseline needs {min_windows(seconds):,} windows with "
+        f"events and {MIN_EVENTS:,.0f} events within {HISTORY // DAY} days; arrivals need {TRAFFIC_KNOWN // DAY} days"
+    )

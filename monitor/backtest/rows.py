@@ -9,8 +9,9 @@ import numpy as np
 
 from detectors.base import Floats
 from monitor.backtest.batches import batches, columns_of
-from monitor.backtest.cells import Cells, Names, counts, names, numbers, times
+from monitor.backtest.cells import Cells, Names, counts, names, numbers
 from monitor.backtest.history import Integers
+from monitor.backtest.times import times
 from monitor.errors import UserError
 
 RATES = ("ts", "feature", "kpi", "evaluated", "bad")

@@ -11,13 +11,16 @@ from monitor.backtest.values import score_values
 from monitor.policy import Policy
 
 
-def run_policy(source: Source, policy: Policy, begin: int, tick: Callable[[int], None]) -> Outcome:
+def run_policy(
+    source: Source, policy: Policy, begin: int, tick: Callable[[int], None], cores: int | None = None
+) -> Outcome:
     """What the policy would have paged from `begin`, Unix seconds, on; pages in the order in which they came.
 
-    `tick` is told of windows times series that were gone through. Raises UserError. Blocking.
+    `tick` is told of windows times series that were gone through. On so many cores, all without a number; what is
+    found is the same. Raises UserError. Blocking.
     """
     found = Outcome()
-    for outcome in _outcomes(source, lambda task: _score(source, task, policy, begin)):
+    for outcome in _outcomes(source, lambda task: _score(source, task, policy, begin), cores or os.cpu_count() or 1):
         found.add(outcome)
         tick(outcome.windows)
     found.pages.sort(key=lambda page: page.key)
@@ -25,9 +28,8 @@ def run_policy(source: Source, policy: Policy, begin: int, tick: Callable[[int],
     return found
 
 
-def _outcomes(source: Source, score: Callable[[Task], Outcome]) -> Iterator[Outcome]:
+def _outcomes(source: Source, score: Callable[[Task], Outcome], cores: int) -> Iterator[Outcome]:
     """Threads are enough: the compiled code lets go of Python's lock. No more histories are laid out than scored."""
-    cores = os.cpu_count() or 1
     waiting = iter(source.tasks)
     with ThreadPoolExecutor(cores, "backtest") as pool:
         running: set[Future[Outcome]] = {pool.submit(score, task) for task in islice(waiting, cores)}

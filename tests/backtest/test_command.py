@@ -120,3 +120,16 @@ def test_a_file_that_is_too_coarse_to_learn_from_says_so(tmp_path: Path) -> None
 )
 def test_what_cannot_be_meant_is_refused(words: tuple[str, ...], what: str) -> None:
     assert what in refused("backtest", *words)
+
+
+def test_who_wonders_why_nothing_was_scored_is_told_what_a_baseline_needs(tmp_path: Path) -> None:
+    path = csv_of(tmp_path, *(f"{START + 10 * i},a,k,50,1" for i in range(300)))
+    _, told = call("backtest", path, "--window", "10s")
+    assert "WARMING all the time, nothing could page: a k" in told
+    assert "a baseline needs 360 windows with events and 500 events within 7 days" in told
+
+
+def test_a_place_that_cannot_be_written_to_is_refused_before_anything_is_read(tmp_path: Path) -> None:
+    broken = csv_of(tmp_path, "noon,a,k,50,1")
+    assert "there is no such folder" in refused("backtest", broken, "--out", tmp_path / "none" / "pages.ndjson")
+    assert "it is a folder" in refused("backtest", broken, "--out", tmp_path)

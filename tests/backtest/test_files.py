@@ -170,6 +170,15 @@ def test_uneven_times_need_a_window(tmp_path: Path) -> None:
     assert any("3 of 5 rows do not begin at a multiple of 10 s (the first is row 2)" in note for note in source.notes)
 
 
+def test_a_window_shorter_than_the_rows_are_apart_is_said(tmp_path: Path) -> None:
+    lines = [f"{1_800_000_000 + at},a,k,5,1" for at in (900, 600, 0, 300, 1800)]
+    path = csv_of(tmp_path, *lines)
+    notes = FileSource(path, 10, {}).notes
+    assert any("windows are 10 s, but rows follow one another every 300 s" in note for note in notes)
+    assert not any("follow" in note for note in FileSource(path, 300, {}).notes)
+    assert not any("follow" in note for note in FileSource(path, 600, {}).notes)
+
+
 def test_windows_may_begin_at_any_second(tmp_path: Path) -> None:
     path = csv_of(tmp_path, *(f"{1_800_000_003 + at},a,k,5,1" for at in (0, 10, 20)))
     [found] = histories(path)
@@ -208,6 +217,12 @@ def test_semicolons_a_byte_order_mark_and_gzip_are_read(tmp_path: Path) -> None:
         (HEADER.encode() + b"\n1,a,k,5\n", "expected 5 columns, got 4"),
         (HEADER.encode() + b"\n1800000000,\xff\xfe,k,5,1\n", "not UTF-8"),
         (b"ts,ts,kpi\n1,2,3\n", "two columns named 'ts'"),
+        (b"2026-11-20T12:00:00Z,a,k,5,1\n", "no first line with the names"),
+        (b"1800000000,a,k,5,1\n", "no first line with the names"),
+        (b",,\n1,2,3\n", "no first line with the names"),
+        (b'{"ts": 1800000000}\n', "is JSON; write it as CSV or Parquet"),
+        (b'[{"ts": 1800000000}]\n', "is JSON"),
+        (HEADER.encode("utf-16"), "no text in UTF-8"),
     ],
 )
 def test_a_broken_file_is_a_user_error_without_its_cells(tmp_path: Path, content: bytes, what: str) -> None:
