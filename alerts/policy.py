@@ -9,7 +9,9 @@ from zoneinfo import available_timezones
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from schemas.base import Name
-from schemas.kpis import CATALOGUE, KPIS, TELEMETRY_COMPLETENESS
+from schemas.finding import Direction, IncidentSeverity
+from schemas.kpis import ARRIVALS, CATALOGUE, KPIS, PROMPT_MIX, TELEMETRY_COMPLETENESS
+from schemas.probes import PROBE_FEATURE
 from schemas.vocabulary import RiskTier
 
 Directions = Literal["up", "down", "both"]
@@ -23,7 +25,8 @@ COUNTED = (
     "guardrail_bypass_rate", "redaction_compliance",
 )  # fmt: skip
 """KPIs whose single events can alert; each has a rule and a runbook of its own."""
-EXTRA_SERIES = (TELEMETRY_COMPLETENESS, "arrivals")
+REFUSALS = "refusal_rate"
+EXTRA_SERIES = (TELEMETRY_COMPLETENESS, ARRIVALS)
 """Scored, but without counters of their own."""
 
 _Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/+-]{0,63}$")]
@@ -175,10 +178,10 @@ class Policy(_Closed):
         # YAML reads 7 as a number and 2026-11-21 as a date.
         return str(value) if isinstance(value, int | float | date) else value
 
-    def pages(self, kpi: str, direction: Literal["up", "down"]) -> bool:
-        """Whether a change of this KPI in this direction pages."""
+    def pages(self, kpi: str, direction: Direction) -> bool:
+        """Whether a change of this KPI in this direction pages. What is asked is told, and pages nobody."""
         one = self.of(kpi)
-        return one.pages and (one.directions or self.directions) in (direction, "both")
+        return kpi != PROMPT_MIX and one.pages and (one.directions or self.directions) in (direction, "both")
 
     def of(self, kpi: str) -> KpiPolicy:
         """What is said of a KPI; the defaults where nothing is."""
@@ -194,15 +197,31 @@ class Policy(_Closed):
         known = CATALOGUE.get(kpi)
         return self.of(kpi).severity or (known.severity if known else "warning")
 
+    def incident_severity(self, kpi: str, direction: Direction) -> IncidentSeverity:
+        """How bad an incident is, in the store and in its alert.
+
+        A fall is a change to look into, and nothing that harms anybody tonight: a warning. Of arrivals it is the fall
+        that may be an outage, and more traffic is no harm. What is asked is not ours. A wave of refusals is an outage
+        for those who are refused, whatever a slow drift of the rate is.
+        """
+        if kpi == PROMPT_MIX or (kpi == ARRIVALS and direction == "up"):
+            return "info"
+        if kpi == REFUSALS and direction == "up":
+            return self.of(kpi).severity or "critical"
+        return "warning" if direction == "down" and kpi != ARRIVALS else self.severity(kpi)
+
     def tier_features(self, tier: RiskTier) -> list[str]:
         """The features named for a tier, in order of their names."""
         return sorted(name for name, feature in self.features.items() if feature.tier == tier)
 
 
 def mistakes(policy: Policy) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Where, as a path of keys, and what: things that a backtest may ignore and that alerts cannot be built from."""
+    """Where, as a path of keys, and what: things that a backtest may ignore, and that alerts cannot be built from or
+    that nothing would come of.
+    """
     for kpi, one in policy.kpis.items():
         yield from _mistakes_of(kpi, one)
+    yield from _idle(policy)
     for name, feature in policy.features.items():
         if feature.owner is not None and feature.owner not in policy.teams:
             yield ("features", name, "owner"), f"there is no team {feature.owner!r}; add it to teams"
@@ -210,16 +229,33 @@ def mistakes(policy: Policy) -> Iterator[tuple[tuple[str, ...], str]]:
         yield ("owner",), f"there is no team {policy.owner!r}; add it to teams"
 
 
+def _idle(policy: Policy) -> Iterator[tuple[tuple[str, ...], str]]:
+    """What is said beside the KPIs and has no effect."""
+    if "least_bad" in policy.model_fields_set and not any(one.targets for one in policy.kpis.values()):
+        yield ("least_bad",), "no KPI has targets, so no rate is held against anything; give targets, or remove it"
+    owners = {policy.owner, *(feature.owner for feature in policy.features.values())}
+    for name in policy.teams if "teams" in policy.model_fields_set else ():
+        if name not in owners:
+            yield ("teams", name), "this team owns nothing, so it is told nothing; name it as an owner, or remove it"
+    if PROBE_FEATURE in policy.features:
+        yield ("features", PROBE_FEATURE), "this is the feature of `vigil probe`, which is in no KPI; remove it"
+
+
 def _mistakes_of(kpi: str, one: KpiPolicy) -> Iterator[tuple[tuple[str, ...], str]]:
     known = [found.name for found in KPIS]
     if kpi not in CATALOGUE and kpi not in EXTRA_SERIES:
         yield ("kpis", kpi), f"there is no such KPI; known are {', '.join([*known, *EXTRA_SERIES])}"
+    elif kpi in CATALOGUE and kpi not in known:
+        whole = kpi.partition(".")[0]
+        yield ("kpis", kpi), f"a category is counted and shown, and neither scored nor watched; say it of {whole}"
     elif kpi not in known:
         for key in ("targets", "count", "coverage_floor"):
             if getattr(one, key) is not None:
                 yield ("kpis", kpi, key), f"{kpi} has no counters from which this could be watched; remove it"
     elif one.count is not None and kpi not in COUNTED:
         yield ("kpis", kpi, "count"), f"single events are watched of {', '.join(COUNTED)} only; use targets"
+    if not one.pages and one.directions is not None:
+        yield ("kpis", kpi, "directions"), "pages is false, so no direction pages; remove one of the two"
 
 
 def notes(policy: Policy) -> Iterator[str]:

@@ -13,6 +13,9 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = r = CollectorRegistry()
         self.build_info = Gauge("vigil_build_info", "Always 1; what is running.", ["version", "python"], registry=r)
+        self.start_time = Gauge(
+            "vigil_start_time_seconds", "When this worker started; its counters began at 0 then.", registry=r
+        )
 
         # From the stream, at the moment of counting: they go on while the store is away.
         self.records = Counter("vigil_records", "Kafka records read.", ["topic"], registry=r)

@@ -11,7 +11,6 @@ from monitor.columns import FLOORS, SCORED
 from monitor.policy import Policy
 from monitor.windows import WINDOW_SECONDS
 from schemas.finding import IncidentSeverity
-from schemas.kpis import ARRIVALS, PROMPT_MIX
 
 _LEARNING = 3
 """Counts up whenever other baselines come of the same windows: those that are stored are then learned again."""
@@ -22,7 +21,7 @@ _LONGEST = 55
 @dataclass(frozen=True, slots=True)
 class Terms:
     """By what is scored. Columns in the order of SCORED: `budgets` in windows per false page of one series, `floors` of
-    coverage below which a window is unknown, `severities` of incidents that may page.
+    coverage below which a window is unknown, `severities` of incidents that rise and of those that fall.
 
     `policy` stands in every score and incident: the policy's version, and a digest of these columns.
     """
@@ -31,7 +30,7 @@ class Terms:
     policy: str
     budgets: tuple[float, ...]
     floors: tuple[float, ...]
-    severities: tuple[IncidentSeverity, ...]
+    severities: tuple[tuple[IncidentSeverity, IncidentSeverity], ...]
 
     @property
     def floor(self) -> Floats:
@@ -49,16 +48,15 @@ class Terms:
 
     def severity(self, kpi: str, rises: bool) -> IncidentSeverity:
         """How bad an incident is."""
-        if kpi == PROMPT_MIX or (kpi == ARRIVALS and rises):
-            return "info"  # what is asked is not ours; more traffic is no harm, less may be an outage
-        return self.severities[SCORED.index(kpi)]
+        up, down = self.severities[SCORED.index(kpi)]
+        return up if rises else down
 
 
 def terms_of(policy: Policy) -> Terms:
     """What a policy says to a scorer. Raises UserError for a budget that no scorer can keep."""
     budgets = tuple(policy.budget_windows(kpi, len(SCORED), WINDOW_SECONDS) for kpi in SCORED)
     floors = tuple(policy.floors(SCORED, FLOORS).tolist())
-    severities: tuple[IncidentSeverity, ...] = tuple(policy.severity(kpi) for kpi in SCORED)
+    severities = tuple((policy.incident_severity(kpi, "up"), policy.incident_severity(kpi, "down")) for kpi in SCORED)
     version = f"{policy.version[:_LONGEST]}+{_digest(*budgets, *floors, *severities)}"
     return Terms(StateSpaceDetector.name, version, budgets, floors, severities)
 

@@ -69,6 +69,7 @@ class Worker:
         self._standstill = Standstill()
         self.metrics = Metrics()
         self.metrics.build_info.labels(version("vigil"), platform.python_version()).set(1)
+        self.metrics.start_time.set(now().timestamp())
         counting = Counting(self.metrics, settings.features, now())
         ingest_client = connect()
         name = f"{platform.node()}-{os.getpid()}"

@@ -120,13 +120,14 @@ def test_pages_come_with_what_is_needed_and_only_when_telemetry_is_whole(tmp_pat
     assert (trigger.action, resolve.action) == ("trigger", "resolve")
     assert trigger.dedup_key == resolve.dedup_key
     assert (trigger.severity, trigger.kpi) == ("critical", "refusal_rate")
-    assert trigger.summary == "An AI feature refuses far more requests than its baseline explains: chat"
+    assert trigger.summary == "An AI feature refuses far more requests than its baseline explains: chat, refusal_rate"
     runbook = "https://runbooks.example.com/vigil/VigilRefusalSpike.md"
     assert trigger.links == (runbook, f"{runbook}#diagnosis")
     assert trigger.details["alert"] == "VigilRefusalSpike"
     assert trigger.details["firing"].strip() == "Incident open on refusal_rate of feature chat."
     since = datetime.fromisoformat(trigger.details["since"])
     assert timedelta() <= trigger.received_at - since < timedelta(minutes=1)
+    assert trigger.details["incidents"] == "vigil incidents list --feature chat"
     assert trigger.details["query"].split(" --param ") == [
         "vigil sql --query-name which_slices",
         "feature=chat",

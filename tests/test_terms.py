@@ -79,7 +79,7 @@ def test_what_concerns_routes_and_rules_alone_changes_no_score(text: str) -> Non
 
 @pytest.mark.parametrize(
     "text",
-    ["budget: 2/week", "coverage_floor: 0.4", "kpis: {refusal_rate: {severity: critical}}"],
+    ["budget: 2/week", "coverage_floor: 0.4", "kpis: {block_rate: {severity: critical}}"],
 )
 def test_what_concerns_the_scoring_has_another_name_under_the_same_version(text: str) -> None:
     assert terms(text).policy != PLAIN.policy
@@ -93,12 +93,13 @@ def test_the_name_of_a_policy_is_an_identifier_however_long_its_version() -> Non
     assert TypeAdapter(Identifier).validate_python(long) == long
 
 
-def test_severities_are_the_policy_s_and_what_cannot_page_stays_information() -> None:
-    given = terms("kpis: {refusal_rate: {severity: critical}, arrivals: {severity: critical}}")
-    assert given.severity("refusal_rate", True) == "critical"
-    assert given.severity("arrivals", False) == "critical"
+def test_severities_are_the_policy_s_and_those_of_the_alerts() -> None:
+    given = terms("kpis: {block_rate: {severity: critical}, arrivals: {severity: critical}}")
+    assert given.severity("block_rate", True) == given.severity("arrivals", False) == "critical"
     assert given.severity("arrivals", True) == given.severity("prompt_mix", True) == "info"
-    assert {kpi.name: PLAIN.severity(kpi.name, True) for kpi in KPIS} == {kpi.name: kpi.severity for kpi in KPIS}
+    rises = {kpi.name: PLAIN.severity(kpi.name, True) for kpi in KPIS}
+    assert rises == {kpi.name: kpi.severity for kpi in KPIS} | {"refusal_rate": "critical"}
+    assert {PLAIN.severity(kpi.name, False) for kpi in KPIS} == {"warning"}
 
 
 def test_a_budget_shorter_than_two_windows_is_refused_with_its_kpi() -> None:

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from alerts.build.rule import Alert, Rule, group, record, rule
-from alerts.policy import TIERS, Policy, regex_of
+from alerts.policy import TIERS, Policy, regex_of, seconds_of
 
-_ANY_WORKER = "vigil_insert_failures_total"
-"""A counter that every worker shows from its start."""
+_STARTED = "vigil_start_time_seconds"
+"""When a worker started: every worker shows it, and all its counters began at 0 then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +66,22 @@ def _sum(policy: Policy, span: str) -> Rule:
 
 
 def seen(series: str, span: str, by: str) -> str:
-    """All that a new series counted, whose first event may be in its first sample; of any other one the increase.
+    """What was counted within the span, or was scraped for the first time in it; the first of three that says:
 
-    A series that was there within the hour before is not new: that was a gap in the scraping. To a Prometheus that had
-    seen no worker for a day, every series is new and may hold what happened long ago, so there only increases count.
+    * of a worker that started within the span, all it counts, whatever an earlier one at the same address counted;
+    * what was added since the sample before the span, which may be an hour older where nobody scraped; a series that is
+      new on a worker that is not had nothing before, as its first event may be in its first sample;
+    * the increase, where nobody knows what was before: to a Prometheus that is new every series is new, and may hold
+      what happened long ago.
     """
+    newest = f"last_over_time({series}[{span}])"
     return (
-        f"sum by ({by}) (\n  (\n    (max_over_time({series}[{span}]) > 0)\n      unless\n"
-        f"    last_over_time({series}[1h] offset {span})\n      and on ()\n"
-        f"    last_over_time({_ANY_WORKER}[1d] offset {span})\n  )\n"
-        f"    or\n  (increase({series}[{span}]) > 0)\n)"
+        f"sum by ({by}) (\n"
+        f"  ({series} > 0 and on (instance) time() - {_STARTED} < {seconds_of(span)})\n    or\n"
+        f"  (\n    {newest}\n      -\n    (\n      last_over_time({series}[1h] offset {span})\n        or\n"
+        f"      0 * {newest}\n        and on (instance)\n      last_over_time({_STARTED}[1h] offset {span})\n    )\n"
+        f"      > 0\n  )\n    or\n"
+        f"  (increase({series}[{span}]) > 0)\n)"
     )
 
 

@@ -42,14 +42,19 @@ def _reading() -> Iterator[Alert]:
         name="VigilIntakeStopped",
         # Where Kafka answers, a partition without records follows the clock, so one that moves is enough; a rebalance
         # and a worker that starts need 15 s. In all 90 s, as above, and kept, should the workers end for want of Kafka.
-        expr="time() - max(vigil_watermark_timestamp_seconds) > 60",
+        # Workers that end as soon as they start may never show a partition, and are never absent for long.
+        expr=(
+            "(\n  time() - max(vigil_watermark_timestamp_seconds)\n    or\n"
+            "  time() - max(max_over_time(vigil_watermark_timestamp_seconds[1d]))\n    and\n"
+            "  count(changes(vigil_start_time_seconds[10m]) > 1)\n) > 60"
+        ),
         wait="30s",
         keep="3m",
         severity="critical",
         summary="No Vigil worker gets on, so no AI feature is watched",
         description=(
             "Workers run, and time has stood still in every partition for {{ $value | humanizeDuration }}: Kafka or the"
-            " store does not answer them."
+            " store does not answer them, or they end as soon as they start."
         ),
         query="is_the_monitor_whole",
     )
@@ -130,11 +135,12 @@ def _scoring() -> Iterator[Alert]:
         name="VigilScorerStale",
         # Of workers that own a part of the telemetry topic. One that has none shows NaN, one that has just got its
         # first and has scored nothing shows 0.
+        # A minute more than VigilWatermarkStale, which mutes this: where no window closes there is nothing to score.
         expr=(
             "max by (instance) (time() - vigil_scored_until_timestamp_seconds) > 180\n"
             '  and on (instance)\nvigil_watermark_timestamp_seconds{topic="ai.telemetry"}'
         ),
-        wait="5m",
+        wait="6m",
         severity="error",
         summary="A Vigil worker has stopped scoring, so its features raise no incident",
         description="Worker {{ $labels.instance }} has finished no window of the last 3 minutes. Rates still alert.",

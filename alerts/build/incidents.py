@@ -1,21 +1,20 @@
 """The detector's incidents as alerts. It has decided; nothing waits here."""
 
 from collections.abc import Iterator
-from typing import Literal
 
 from alerts.build.rule import Alert, Rule, group, rule
-from alerts.policy import EXTRA_SERIES, Policy, Severity, regex_of
-from schemas.kpis import ARRIVALS, KPIS
+from alerts.policy import EXTRA_SERIES, REFUSALS, Policy, regex_of
+from schemas.finding import Direction, IncidentSeverity
+from schemas.kpis import KPIS
 
 _SCORED = (*(kpi.name for kpi in KPIS), *EXTRA_SERIES)
-_REFUSALS = "refusal_rate"
 _PATIENCE = "10m"
 """What a worker that went away said last counts for so long, so that a page does not end in a restart."""
 
 
 def alert_of(kpi: str, direction: str) -> str:
     """The alert, and so the runbook, of an incident on this KPI, up or down."""
-    return "VigilRefusalSpike" if (kpi, direction) == (_REFUSALS, "up") else "VigilKpiIncident"
+    return "VigilRefusalSpike" if (kpi, direction) == (REFUSALS, "up") else "VigilKpiIncident"
 
 
 def incident_groups(policy: Policy) -> list[Rule]:
@@ -25,12 +24,11 @@ def incident_groups(policy: Policy) -> list[Rule]:
 
 
 def _refusals(policy: Policy) -> Iterator[Alert]:
-    if policy.pages(_REFUSALS, "up"):
+    if policy.pages(REFUSALS, "up"):
         yield Alert(
-            name=alert_of(_REFUSALS, "up"),
-            expr=_open("feature, kpi", _REFUSALS, "up"),
-            # A wave of refusals is an outage for those who are refused, whatever a slow drift of the rate is.
-            severity=policy.of(_REFUSALS).severity or "critical",
+            name=alert_of(REFUSALS, "up"),
+            expr=_open("feature, kpi", REFUSALS, "up"),
+            severity=policy.incident_severity(REFUSALS, "up"),
             summary="An AI feature refuses far more requests than its baseline explains",
             description=_description("Incident open", "Refused"),
             query="which_slices",
@@ -53,20 +51,10 @@ def _others(policy: Policy) -> Iterator[Alert]:
                 )
 
 
-def _wanted(policy: Policy, kpi: str, direction: Literal["up", "down"], severity: Severity | Literal["info"]) -> bool:
-    if (kpi, direction) == (_REFUSALS, "up") or not policy.pages(kpi, direction):
+def _wanted(policy: Policy, kpi: str, direction: Direction, severity: IncidentSeverity) -> bool:
+    if (kpi, direction) == (REFUSALS, "up") or not policy.pages(kpi, direction):
         return False
-    return severity == _severity(policy, kpi, direction)
-
-
-def _severity(policy: Policy, kpi: str, direction: Literal["up", "down"]) -> Severity | Literal["info"]:
-    """A fall is a change to look into, and nothing that harms anybody tonight: at most a warning.
-
-    More traffic is no harm either; the store calls it info, too.
-    """
-    if (kpi, direction) == (ARRIVALS, "up"):
-        return policy.of(kpi).severity or "info"
-    return "warning" if direction == "down" else policy.severity(kpi)
+    return severity == policy.incident_severity(kpi, direction)
 
 
 def _open(by: str, kpis: str, direction: str) -> str:

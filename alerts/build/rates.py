@@ -59,7 +59,8 @@ def _tiers(policy: Policy) -> Iterator[Rule]:
 
 
 def _tier(matcher: str, tier: RiskTier) -> Rule:
-    expr = f"group by (feature) (vigil_interactions_total{matcher})"
+    # A quarter of an hour, so that a page does not end, and come again, with the worker that counted the feature.
+    expr = f"group by (feature) (last_over_time(vigil_interactions_total{matcher}[15m]))"
     return record("feature:vigil_risk_tier:info", expr, tier=tier)
 
 

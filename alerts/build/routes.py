@@ -17,13 +17,21 @@ _PAGE_WAIT, _TICKET_WAIT = "1s", "10s"
 """From the first alert of a group to its message. The alerts of a group are of one alert, feature and KPI, so they come
 out of one evaluation, all at once: a second is enough. A ticket waits longer, for the critical alert of the next
 evaluation that mutes it."""
+_PAGE_REPEAT, _TICKET_REPEAT = "30m", "4h"
+"""PagerDuty adds a repeated trigger to the open incident and tells nobody. Where somebody resolved that by hand, it is
+the next page: Alertmanager does not know of it, nor does it tell the end of what ended while it was muted."""
 _LESSER = 'severity=~"warning|info|none"'
 # PagerDuty takes these four words only. Mapped, never passed through; what is not known is an error.
 _SEVERITY = (
     '{{ if match "^(critical|warning|info)$" .CommonLabels.severity }}{{ .CommonLabels.severity }}'
     '{{ else if eq .CommonLabels.severity "none" }}info{{ else }}error{{ end }}'
 )
-_TITLE = "{{ .CommonAnnotations.summary }}{{ if .CommonLabels.feature }}: {{ .CommonLabels.feature }}{{ end }}"
+_TITLE = (
+    "{{ .CommonAnnotations.summary }}{{ with .CommonLabels.feature }}: {{ . }}{{ end }}"
+    "{{ with .CommonLabels.kpi }}, {{ . }}{{ end }}{{ with .CommonLabels.direction }} {{ . }}{{ end }}"
+)
+"""What a telephone shows: what is wrong, where, and with which KPI."""
+_INCIDENTS = "{{ with .CommonLabels.feature }}vigil incidents list --feature {{ . }}{{ end }}"
 _RUNBOOK = "{{ .CommonAnnotations.runbook_url }}"
 _QUERIES = "{{ with .CommonAnnotations.runbook_url }}{{ . }}#diagnosis{{ end }}"
 _DASHBOARD = "{{ .CommonAnnotations.dashboard_url }}"
@@ -38,7 +46,7 @@ def alertmanager(policy: Policy) -> dict[str, Any]:
             "group_by": ["alertname", "feature", "kpi"],
             "group_wait": _PAGE_WAIT,
             "group_interval": "1m",
-            "repeat_interval": "4h",
+            "repeat_interval": _PAGE_REPEAT,
             "routes": [*_routes(policy)],
         },
         "inhibit_rules": _inhibitions(),
@@ -68,7 +76,8 @@ def _routes(policy: Policy) -> Iterator[dict[str, Any]]:
 
 def _lesser(policy: Policy, receiver: str) -> dict[str, Any]:
     quiet = {"mute_time_intervals": [_QUIET]} if policy.quiet_hours else {}
-    return {"matchers": [_LESSER], "receiver": receiver, "group_wait": _TICKET_WAIT, **quiet}
+    waits = {"group_wait": _TICKET_WAIT, "repeat_interval": _TICKET_REPEAT}
+    return {"matchers": [_LESSER], "receiver": receiver, **waits, **quiet}
 
 
 def _inhibitions() -> list[dict[str, Any]]:
@@ -96,7 +105,7 @@ def _inhibitions() -> list[dict[str, Any]]:
             "equal": ["feature", "kpi"],
         },
         {
-            "source_matchers": ['alertname="VigilWorkersAbsent"'],
+            "source_matchers": ['alertname=~"VigilWorkersAbsent|VigilTelemetryStopped"'],
             "target_matchers": [incomplete, 'symptom="silent"'],
         },
         {
@@ -110,6 +119,10 @@ def _inhibitions() -> list[dict[str, Any]]:
         {
             "source_matchers": ['alertname="VigilIntakeStopped"'],
             "target_matchers": ['alertname=~"VigilWatermarkStale|VigilScorerStale|VigilProbeLost"'],
+        },
+        {  # no window closes while one partition stands still, so nobody can score
+            "source_matchers": ['alertname="VigilWatermarkStale"'],
+            "target_matchers": ['alertname="VigilScorerStale"'],
         },
     ]
 
@@ -189,6 +202,7 @@ def _pagerduty(policy: Policy, key_file: str) -> dict[str, Any]:
             "resolved": "{{ range .Alerts.Resolved }}{{ .Annotations.description }} {{ end }}",
             "since": SINCE,
             "query": COMMAND,
+            "incidents": _INCIDENTS,
         },
         "links": [
             {"href": _RUNBOOK, "text": "Runbook"},

@@ -10,17 +10,23 @@ from alerts.build.rule import Alert, Rule, group, record, rule
 from alerts.policy import Policy, regex_of
 from schemas.kpis import CATALOGUE
 
-_COVERED = ("refusal_rate", "policy_violation_rate")
+_GUARDED = "policy_violation_rate"
+_COVERED = ("refusal_rate", _GUARDED)
 """KPIs whose population is every interaction; the scorer's vigil_kpi_coverage_ratio knows the others."""
 _COVERAGE = "feature_kpi:vigil_kpi_evaluated_per_interaction:ratio_rate5m"
+_COVERED_AT = "feature_kpi:vigil_kpi_last_covered_timestamp_seconds:max"
 _LAST = "feature:vigil_feature_last_heartbeat_timestamp_seconds:max"
+_WEEK = 604_800
 _SUMMARY = "Telemetry of an AI feature is incomplete, so its safety KPIs are unknown"
 
 
 def telemetry_groups(policy: Policy) -> list[Rule]:
     """What arrived against what was sent, what was evaluated against what arrived."""
     alerts = [*_missing(policy), *_unguarded(policy), _late()]
-    return [group("vigil-telemetry", [*_records(), *(rule(alert, policy) for alert in alerts)])]
+    rules = [*_records(), rule(_stopped(), policy, "pipeline"), *(rule(alert, policy) for alert in alerts)]
+    groups = [group("vigil-telemetry", rules)]
+    covered = [*_covered(policy)]
+    return [*groups, group("vigil-coverage", covered, "2m")] if covered else groups
 
 
 def floor_of(policy: Policy, kpi: str) -> float:
@@ -52,6 +58,54 @@ def _records() -> Iterator[Rule]:
     )
 
 
+def _covered(policy: Policy) -> Iterator[Rule]:
+    """When each KPI of each feature was last covered, for a week. A time that is carried on costs a look at its own few
+    samples; a maximum over a week would read every rate. The day outlasts a Prometheus that was down.
+    """
+    if not _floors(policy):
+        return
+    enough = "\n    or\n".join(f"  {_COVERAGE}{_of(kpi)} >= {floor}" for kpi, floor in _floors(policy))
+    carried = f"last_over_time({_COVERED_AT}[1d]) > time() - {_WEEK}"
+    yield record(_COVERED_AT, f"timestamp(\n{enough}\n)\n  or\n({carried})")
+
+
+def _floors(policy: Policy) -> list[tuple[str, float]]:
+    """Each KPI and its floor; "" for all of them where floors agree. Nothing is below a floor of 0."""
+    floors = {kpi: floor_of(policy, kpi) for kpi in _COVERED}
+    if len(set(floors.values())) == 1:
+        floors = {"": floors[_COVERED[0]]}
+    return [(kpi, floor) for kpi, floor in floors.items() if floor > 0.0]
+
+
+def _of(kpi: str) -> str:
+    return f'{{kpi="{kpi}"}}' if kpi else ""
+
+
+def _stopped() -> Alert:
+    """All features at once: one page, before each of them is called silent, which this mutes.
+
+    Only where workers have read all there is: a partition without records follows the clock. Where they have not, or
+    there are none, VigilIntakeStopped, VigilWatermarkStale or VigilWorkersAbsent says so.
+    """
+    return Alert(
+        name="VigilTelemetryStopped",
+        expr=(
+            f"time() - max({_LAST}) > 90\n  and\ncount({_LAST}) > 1\n  and\n"
+            'time() - max(vigil_watermark_timestamp_seconds{topic=~"ai[.]telemetry.*"}) < 60'
+        ),
+        wait="15s",
+        # Emitters that come back do not all come in the same second.
+        keep="3m",
+        severity="critical",
+        summary="Telemetry of all AI features has stopped, so none of them is watched",
+        description=(
+            "No heartbeat of any feature came for {{ $value | humanizeDuration }}, and workers have read all there is:"
+            " what sends the telemetry, or its way to Kafka, has stopped."
+        ),
+        query="is_the_monitor_whole",
+    )
+
+
 def _missing(policy: Policy) -> Iterator[Alert]:
     # `for` outlasts the window, so that one bad edge in it (a new worker's first scrape, a backlog, a rebalance)
     # cannot fire. Heartbeats come in steps of 10 s: 3 % of 5 min. A feature too slow for 100 in 5 min is asked for the
@@ -66,10 +120,11 @@ def _missing(policy: Policy) -> Iterator[Alert]:
         "Only {{ $value | humanizePercentage }} of the interactions that feature {{ $labels.feature }}"
         " says it had in 5 minutes arrived.",
     )
-    # 15 s more than the 2 min, so that a worker catching up on a short backlog does not fire.
+    # 15 s more than the 2 min, so that a worker catching up on a short backlog does not fire. In a long one heartbeats
+    # are old and they come: that is no silence, and VigilWatermarkStale says how late they are.
     yield _incomplete(
         "silent",
-        f"time() - {_LAST} > 120",
+        f"time() - {_LAST} > 120\n  unless\nchanges({_LAST}[2m]) > 0",
         "15s",
         "No heartbeat named feature {{ $labels.feature }} for {{ $value | humanizeDuration }};"
         " its emitters, the topic or the workers have stopped.",
@@ -91,25 +146,27 @@ def _incomplete(symptom: str, expr: str, wait: str, description: str, kpi: str =
 
 
 def _uncovered(policy: Policy) -> Iterator[Alert]:
-    """Interactions arrive, their evaluations do not. Only where there was coverage within a day: a feature that never
-    had the guardrail is VigilNoGuardrailEvaluations. One rule where all floors are one.
+    """Interactions arrive, their evaluations do not. Only where there was coverage within a week: a feature that never
+    had the guardrail is VigilNoGuardrailEvaluations, and of one that has none on purpose the policy says so.
     """
-    floors = {kpi: floor_of(policy, kpi) for kpi in _COVERED}
-    for floor in sorted(set(floors.values())):
-        names = [kpi for kpi in _COVERED if floors[kpi] == floor]
-        series = _COVERAGE if len(names) == len(_COVERED) else f'{_COVERAGE}{{kpi="{names[0]}"}}'
+    without = regex_of(_without_guardrails(policy))
+    for kpi, floor in _floors(policy):
+        series, covered = f"{_COVERAGE}{_of(kpi)}", f"{_COVERED_AT}{_of(kpi)}"
+        on_purpose = f'  unless\n{_COVERED_AT}{{kpi="{_GUARDED}", feature=~"{without}"}}\n'
         expr = (
-            f"(\n  {series} < {floor}\n    or\n"
-            f"  (0 * max_over_time({series}[1h]) unless {series})\n)\n"
-            f"  and\nmax_over_time({series}[1d]) >= {floor}\n"
+            f"(\n  {series} < {floor}\n    or\n  (0 * {covered} unless {series})\n)\n  and\n{covered}\n"
+            f"{on_purpose if without and kpi in ('', _GUARDED) else ''}"
             "  and on (feature)\nfeature:vigil_interactions:increase5m >= 100"
         )
         what = (
             "Only {{ $value | humanizePercentage }} of the interactions of feature {{ $labels.feature }}"
             " were evaluated for {{ $labels.kpi }} in 5 minutes; its value is unknown."
         )
-        kpi = "" if len(names) == len(_COVERED) else names[0]  # lint calls two rules of the same labels a mistake
-        yield _incomplete("uncovered", expr, "6m", what, kpi)
+        yield _incomplete("uncovered", expr, "6m", what, kpi)  # lint calls two rules of the same labels a mistake
+
+
+def _without_guardrails(policy: Policy) -> list[str]:
+    return sorted(name for name, feature in policy.features.items() if not feature.guardrails)
 
 
 def _unguarded(policy: Policy) -> Iterator[Alert]:
@@ -117,7 +174,7 @@ def _unguarded(policy: Policy) -> Iterator[Alert]:
 
     Over an hour, so that a feature with two interactions a minute is seen too.
     """
-    without = regex_of(sorted(name for name, feature in policy.features.items() if not feature.guardrails))
+    without = regex_of(_without_guardrails(policy))
     matcher = f'{{feature!~"{without}"}}' if without else ""
     for severity, tier in (("critical", '"regulated"'), ("warning", '~"internal|beta|ga"')):
         yield Alert(

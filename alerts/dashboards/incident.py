@@ -152,7 +152,7 @@ def _answers(board: Dashboard) -> Dashboard:
     board = board.with_panel(_answered("when_did_it_start", 10, "rate_before", "rate_after"))
     board = board.with_panel(_answered("what_changed", 14))
     board = board.with_row(Row("What exactly is affected, and who was exposed?"))
-    board = board.with_panel(_answered("which_slices", 13, "share", "rate", "expected_rate"))
+    board = board.with_panel(_answered("which_slices", 13, "share", "adds", "rate", "expected_rate"))
     board = board.with_panel(_answered("who_was_exposed", 11))
     board = board.with_row(Row("Can it be believed?"))
     return board.with_panel(_answered("was_telemetry_complete", 24, "completeness"))

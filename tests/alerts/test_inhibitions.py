@@ -138,3 +138,24 @@ def test_when_no_worker_gets_on_one_page_stands_for_all_that_follows(tmp_path: P
             "workers": critical | {"alertname": "VigilWorkersAbsent"},
         },
     ) == {"silent", "partition", "scorer", "no probe"}
+
+
+@needs(*PROMETHEUS)
+@needs(*ALERTMANAGER)
+def test_one_page_stands_for_all_silent_features_and_a_partition_for_the_scorers_that_wait_for_it(
+    tmp_path: Path,
+) -> None:
+    silent = INCOMPLETE | {"kpi": "telemetry_completeness", "symptom": "silent"}
+    assert muted(
+        tmp_path,
+        {
+            "stopped": {"alertname": "VigilTelemetryStopped", "severity": "critical"},
+            "silent": silent | {"feature": "chat"},
+            "silent other": silent | {"feature": "other"},
+            "lost": silent | {"feature": "search", "symptom": "lost"},
+            "no probe": {"alertname": "VigilProbeLost", "severity": "critical"},
+            "partition": {"alertname": "VigilWatermarkStale", "severity": "error", "partition": "3"},
+            "scorer": {"alertname": "VigilScorerStale", "severity": "error", "instance": "a"},
+            "store": {"alertname": "VigilInsertFailures", "severity": "error"},
+        },
+    ) == {"silent", "silent other", "scorer"}

@@ -110,6 +110,13 @@ def test_every_lookback_holds_four_scrapes_at_15_seconds() -> None:
     assert min(map(seconds_of, lookbacks)) >= 4 * seconds_of(SLOWEST)
 
 
+def test_what_each_evaluation_looks_at_over_a_day_is_of_partitions_and_workers_and_not_of_features() -> None:
+    """A day is 17,280 samples of a series, and there may be thousands of features."""
+    often = [rule["expr"] for group in GROUPS if "interval" not in group for rule in group["rules"]]
+    looked = {name for expr in often for name in re.findall(r"([\w:]+)(?:\{[^{}]*\})?\[\d+[dw]\]", expr)}
+    assert looked == {"vigil_watermark_timestamp_seconds"}
+
+
 def test_the_cases_are_scraped_and_evaluated_as_slowly_as_the_document_allows() -> None:
     cases = [load(path) for path in CASE_FILES]
     assert sum(case["evaluation_interval"] == SLOWEST for case in cases) >= len(cases) - 2
@@ -119,7 +126,7 @@ def test_the_cases_are_scraped_and_evaluated_as_slowly_as_the_document_allows() 
 def test_every_shipped_form_is_scraped_and_evaluated_as_often_as_the_shipped_prometheus() -> None:
     forms = load(ALERTS / "adopt" / "kubernetes" / "prometheusrule.yaml")["spec"]["groups"]
     own = {group["name"] for group in GROUPS if "interval" in group}
-    assert own == {"vigil-burn-long"}
+    assert own == {"vigil-burn-long", "vigil-coverage"}
     every = SHIPPED_INTERVALS["evaluation_interval"]
     assert {group["interval"] for group in forms if group["name"] not in own} == {every}
     chart = load(ALERTS.parent / "helm" / "vigil" / "values.yaml")

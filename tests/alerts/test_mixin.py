@@ -12,11 +12,12 @@ from alerts.build import files
 from alerts.dashboards.build import dashboards
 from monitor.errors import UserError
 from monitor.policy import load_policy
-from tests.alerts import go_programs
+from tests import go_programs
 from tests.programs import skip
 
 HERE = Path(__file__).parent
 FLEET = load_policy(HERE / "fleet.yaml")
+PACKAGES = {"jsonnet": "github.com/google/go-jsonnet/cmd/jsonnet"}
 BUILD_SECONDS = 300
 
 
@@ -24,7 +25,7 @@ BUILD_SECONDS = 300
 def evaluated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """The mixin of a policy of one's own, as an adopter would import it."""
     try:
-        jsonnet = go_programs.program(HERE / "mixin", "github.com/google/go-jsonnet/cmd/jsonnet", BUILD_SECONDS)
+        programs = go_programs.build(HERE / "mixin", PACKAGES, BUILD_SECONDS)
     except UserError as error:
         skip("jsonnet", str(error))
     folder = tmp_path_factory.mktemp("mixin")
@@ -34,7 +35,7 @@ def evaluated(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     mine = "{ prometheusAlerts+:: { groups+: [{ name: 'mine', rules: [] }] } }"
     code = f"local m = (import 'adopt/mixin/mixin.libsonnet') + {mine};"
     shown = "{ alerts: m.prometheusAlerts, rules: m.prometheusRules, dashboards: m.grafanaDashboards }"
-    command = [str(jsonnet), "-e", code + shown]
+    command = [str(programs / "jsonnet"), "-e", code + shown]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return dict(json.loads(done.stdout))

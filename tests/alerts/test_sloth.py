@@ -16,12 +16,13 @@ from alerts.build import files
 from alerts.build.rates import with_targets
 from monitor.errors import UserError
 from monitor.policy import load_policy
-from tests.alerts import go_programs
+from tests import go_programs
 from tests.programs import do_without, needs, skip
 
 HERE = Path(__file__).parent
 FLEET = load_policy(HERE / "fleet.yaml")
 GENERATED = HERE / "sloth" / "generated.yaml"
+PACKAGES = {"sloth": "github.com/slok/sloth/cmd/sloth"}
 BUILD_SECONDS = 900
 SPECIFICATIONS = {
     Path(path).name: text for path, text in sorted(files(FLEET).items()) if path.startswith("adopt/sloth/")
@@ -36,10 +37,10 @@ def asked() -> bool:
 @pytest.fixture(scope="module")
 def sloth() -> Path:
     """The program; built only where it is asked for."""
-    if not asked() and not go_programs.is_built(HERE / "sloth", "sloth"):
+    if not asked() and not go_programs.is_built(HERE / "sloth", PACKAGES):
         skip("Sloth", "Go needs minutes to build it; `make sloth` does, and runs this")
     try:
-        return go_programs.program(HERE / "sloth", "github.com/slok/sloth/cmd/sloth", BUILD_SECONDS)
+        return go_programs.build(HERE / "sloth", PACKAGES, BUILD_SECONDS) / "sloth"
     except UserError as error:
         do_without("Sloth", str(error))
 
