@@ -32,6 +32,13 @@ EXTRA_SERIES = (TELEMETRY_COMPLETENESS, ARRIVALS)
 _Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/+-]{0,63}$")]
 _Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
 _Folder = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.-]+(?:/[A-Za-z0-9._~/-]*)?/$")]
+_Address = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[1-9][0-9]{0,4})?(?:/[A-Za-z0-9._~%/-]*)?$"
+    ),
+]
+"""Without a user, a password, or anything after a question mark."""
 _NUMBER = r"(?:0*[1-9][0-9_]*(?:\.[0-9]+)?|0*\.0*[1-9][0-9]*|0+\.[0-9]*[1-9][0-9]*)"
 _UNIT = r"(?:s|secs?|seconds?|m|mins?|minutes?|h|hours?|d|days?|w|weeks?)"
 Budget = Annotated[str, StringConstraints(pattern=rf"^{_NUMBER}\s*/\s*(?:{_NUMBER})?\s*{_UNIT}$")]
@@ -91,6 +98,8 @@ class FeaturePolicy(_Closed):
     """A team. None: the owner of everything else."""
     guardrails: bool = True
     """False: it has none, on purpose, so traffic without evaluations is no news."""
+    heartbeats: bool = True
+    """False: it runs now and then, as a batch does, so that none comes is no news."""
 
 
 class Team(_Closed):
@@ -165,6 +174,8 @@ class Policy(_Closed):
     quiet_hours: list[QuietHours] = Field(default_factory=list)
     probe: Probe | None = None
     """None: nobody sends any, so that none comes through is no news."""
+    dead_man: _Address | None = None
+    """What pages when Watchdog does not come any more, outside this cluster. None: nobody misses it."""
     missed_probes: Count = Count(at_least=1, within="15m")
     """So many known-bad interactions that the filters looked at and let pass alert."""
     runbooks: _Folder = "https://runbooks.example.com/vigil/"
@@ -264,6 +275,8 @@ def notes(policy: Policy) -> Iterator[str]:
         paging = policy.default_tier in policy.count_pages_in
         what = "page" if paging else "make tickets and do not page"
         yield f"no feature is named, so all are of tier {policy.default_tier}: single severe events {what}"
+    if policy.dead_man is None:
+        yield "dead_man is not said, so nobody is told when no alert comes out of Prometheus or Alertmanager any more"
 
 
 def seconds_of(span: str) -> int:

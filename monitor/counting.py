@@ -2,12 +2,14 @@
 
 from collections import Counter, OrderedDict
 from datetime import datetime
+from typing import get_args
 
 from monitor.metrics import Cap, Metrics
 from monitor.tally import Tally
 from schemas.outcomes import Bit
 from schemas.probes import PROBE_FEATURE, PROBE_OUTCOMES, is_probe, probe_outcome
 from schemas.telemetry import FIRST_HEARTBEAT_WITHIN, Heartbeat
+from schemas.vocabulary import RejectReason
 
 _EMITTERS = 100_000
 """(emitter, feature, start) whose last count is kept; the longest silent ones are forgotten."""
@@ -24,6 +26,11 @@ class Counting:
         self._started: set[str] = set()
         self._newest: dict[str, float] = {}
         self._newest_probe: dict[str, float] = {}
+
+    def begin(self, topic: str) -> None:
+        """A partition of this topic is ours: its dead letters begin at 0, so that a first burst is an increase."""
+        for reason in get_args(RejectReason):
+            self._metrics.dead_letters.labels(topic, reason)
 
     def add(self, topic: str, tally: Tally) -> None:
         """Count what one batch held."""
@@ -66,6 +73,7 @@ class Counting:
             self._started.add(label)
             self._metrics.kpis.begin(label)
             self._metrics.interactions_expected.labels(label)
+            self._metrics.late_events.labels(label)
         return label
 
     def _add_probes(self, feature: str, mask: int, n: int) -> None:

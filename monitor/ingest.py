@@ -197,6 +197,7 @@ class Ingest:
             self._claimed_window.pop(tp, None)
 
     def _own(self, tp: TP, offset: int, memory: IdMemory, watermark: float) -> None:
+        self._counting.begin(tp.topic)
         marks = Watermark(self._settings.grace, self._settings.idle_after, watermark)
         cap = SliceCap(self._settings.slice_values)
         if tp.topic == OTLP_TOPIC.name:

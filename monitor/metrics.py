@@ -1,6 +1,6 @@
 """Every Prometheus metric, named once. Labels come from closed sets or are capped; never an id."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from monitor.kpi_counters import KpiCounters
 
@@ -16,6 +16,9 @@ class Metrics:
         self.start_time = Gauge(
             "vigil_start_time_seconds", "When this worker started; its counters began at 0 then.", registry=r
         )
+
+        # CPU, memory and open files of the process, where there is /proc: vigil_process_cpu_seconds_total and others.
+        ProcessCollector(namespace="vigil", registry=r)
 
         # From the stream, at the moment of counting: they go on while the store is away.
         self.records = Counter("vigil_records", "Kafka records read.", ["topic"], registry=r)

@@ -19,13 +19,20 @@ from schemas.vocabulary import ChangeKind
 
 @click.command("normal")
 @click.option("--broker", show_default="VIGIL_BROKER", help="Kafka bootstrap servers.")
-@click.option("--feature", help="Whose normal is learned anew; all features without it.")
+@click.option("--feature", help="Whose normal is learned anew.")
+@click.option("--all-features", is_flag=True, help="In the place of --feature: that of every feature is learned anew.")
 @click.option("--what", type=click.Choice(get_args(ChangeKind)), required=True, help="What was changed on purpose.")
 @click.option("--at", help="When, RFC 3339 with a zone; now without it. What was before is not learned from any more.")
 @click.option("--to", "to_version", help="The new version.")
 @click.option("--author", "author_ref", help="Who says so, as a pseudonym.")
-def normal_command(  # one argument per option
-    broker: str | None, feature: str | None, what: str, at: str | None, to_version: str | None, author_ref: str | None
+def normal_command(  # noqa: PLR0913  # one argument per option
+    broker: str | None,
+    feature: str | None,
+    all_features: bool,
+    what: str,
+    at: str | None,
+    to_version: str | None,
+    author_ref: str | None,
 ) -> None:
     """Say that a feature behaves differently from now on, and that this is meant.
 
@@ -36,6 +43,8 @@ def normal_command(  # one argument per option
     Example:
       vigil normal --feature support-chat --what prompt --to v7
     """
+    if all_features == (feature is not None):
+        raise UserError("give --feature NAME, or --all-features, which ends every open incident: one of the two")
     said = {
         "kind": "change",
         "event_id": f"normal-{secrets.token_hex(12)}",

@@ -1,12 +1,14 @@
-"""Probes are counted apart, at counting, and change no KPI."""
+"""Probes are counted apart, at counting, and change no KPI; what may come in one burst begins at 0."""
 
 from datetime import UTC, datetime
+from typing import get_args
 
 from monitor.counting import Counting
 from monitor.metrics import Metrics
 from monitor.tally import Tally
 from schemas.outcomes import Bit
 from schemas.probes import PROBE, PROBE_FEATURE
+from schemas.vocabulary import RejectReason
 
 TOPIC = "ai.telemetry"
 CAUGHT = PROBE | Bit.POLICY_EVALUATED | Bit.POLICY_VIOLATED
@@ -78,3 +80,37 @@ def test_beyond_the_cap_a_probed_feature_is_other_and_vigils_own_is_not() -> Non
     assert probes(metrics, "b") == [None, None, None]
     assert probes(metrics, "other") == [0.0, 1.0, 0.0]
     assert (newest(metrics, "other"), newest(metrics, PROBE_FEATURE)) == (7.0, 8.0)
+
+
+def dead_letters(metrics: Metrics) -> dict[tuple[str, str], float]:
+    family = next(one for one in metrics.registry.collect() if one.name == "vigil_dead_letters")
+    return {
+        (sample.labels["topic"], sample.labels["reason"]): sample.value
+        for sample in family.samples
+        if sample.name.endswith("_total")
+    }
+
+
+def test_dead_letters_of_an_owned_topic_begin_at_0_for_each_reason_and_those_of_no_other_topic() -> None:
+    metrics = Metrics()
+    counting = Counting(metrics, 10, datetime(2026, 11, 20, tzinfo=UTC))
+    assert dead_letters(metrics) == {}
+    counting.begin(TOPIC)
+    at_0 = {(TOPIC, reason): 0.0 for reason in get_args(RejectReason)}
+    assert dead_letters(metrics) == at_0
+    refused = Tally()
+    refused.rejected["not_json"] = 30
+    counting.add(TOPIC, refused)
+    counting.begin(TOPIC)  # another partition, after a rebalance
+    assert dead_letters(metrics) == at_0 | {(TOPIC, "not_json"): 30.0}
+
+
+def test_late_events_begin_at_0_with_the_feature_and_not_for_vigils_own_probes() -> None:
+    def late(metrics: Metrics, feature: str) -> float | None:
+        return metrics.registry.get_sample_value("vigil_late_events_total", {"feature": feature})
+
+    on_time = tally(("chat", Bit.INTERACTION, 5), (PROBE_FEATURE, CAUGHT, 1))
+    assert (late(counted(on_time), "chat"), late(counted(on_time), PROBE_FEATURE)) == (0.0, None)
+    burst = tally(("chat", Bit.INTERACTION | Bit.LATE, 80))
+    burst.late["chat"] = 80
+    assert late(counted(on_time, burst), "chat") == 80.0

@@ -29,7 +29,8 @@ class Bench:
         self.store = store
         self.letters: list[DeadLetter] = []
         self.acked: list[int] = []
-        counting = Counting(Metrics(), 100, NOW)
+        self.metrics = Metrics()
+        counting = Counting(self.metrics, 100, NOW)
         self.writer = Writer(store, counting, self._send, "test", (lambda: NOW, lambda: 0.0))
         chosen = load({f"VIGIL_{name}": value for name, value in settings.items()})
         self.ingest = Ingest(chosen, store, counting, self.writer, (lambda: NOW, lambda: 0.0))
@@ -80,6 +81,18 @@ def test_nothing_is_acked_before_it_is_stored(store: Client) -> None:
         assert bench.acked == [0]
         assert bench.ranges() == [(0, 9, 10, 0)]
         assert bench.counted() == 10
+
+    run(scene)
+
+
+def test_dead_letters_are_shown_as_0_from_the_moment_a_partition_is_owned(store: Client) -> None:
+    async def scene() -> None:
+        bench = Bench(store)
+        for topic, shown in ((P.topic, 0.0), ("ai.changes", None)):
+            labels = {"topic": topic, "reason": "not_json"}
+            assert bench.metrics.registry.get_sample_value("vigil_dead_letters_total", labels) is None
+            await bench.start()
+            assert bench.metrics.registry.get_sample_value("vigil_dead_letters_total", labels) == shown
 
     run(scene)
 

@@ -35,6 +35,24 @@ def test_it_sends_a_change_that_the_contract_takes(broker: str) -> None:
     assert json.loads(record.value)["ts"] == "2026-11-20T10:00:00Z"
 
 
+def test_all_features_are_meant_only_where_that_is_said(broker: str) -> None:
+    asked = ["--broker", broker, "--all-features", "--what", "model"]
+    result = CliRunner().invoke(normal_command, asked, catch_exceptions=False)
+    assert "every feature learns what is normal" in result.output
+    consumer = KafkaConsumer(bootstrap_servers=broker, auto_offset_reset="earliest", enable_auto_commit=False)
+    consumer.assign([TopicPartition(CHANGES_TOPIC.name, 0)])
+    [[record]] = consumer.poll(timeout_ms=10_000).values()
+    consumer.close()
+    assert CHANGES_TOPIC.adapter.validate_json(record.value).feature is None
+
+
+@pytest.mark.parametrize("whose", [[], ["--feature", "chat", "--all-features"]], ids=["neither", "both"])
+def test_one_feature_or_all_of_them_must_be_said_before_anything_is_sent(whose: list[str]) -> None:
+    result = CliRunner().invoke(normal_command, ["--broker", "127.0.0.1:1", "--what", "model", *whose])
+    assert isinstance(result.exception, UserError)
+    assert "give --feature NAME, or --all-features" in str(result.exception)
+
+
 @pytest.mark.parametrize(
     ("option", "value", "told"),
     [
@@ -45,7 +63,8 @@ def test_it_sends_a_change_that_the_contract_takes(broker: str) -> None:
     ],
 )
 def test_what_the_contract_would_refuse_is_not_sent(option: str, value: str, told: str) -> None:
-    result = CliRunner().invoke(normal_command, ["--broker", "127.0.0.1:1", "--what", "model", option, value])
+    whose = [] if option == "--feature" else ["--feature", "chat"]
+    result = CliRunner().invoke(normal_command, ["--broker", "127.0.0.1:1", "--what", "model", *whose, option, value])
     assert isinstance(result.exception, UserError)
     assert told in str(result.exception)
     assert "ann@" not in str(result.exception)

@@ -48,7 +48,13 @@ def test_whoever_hangs_up_is_told_about_at_once(deaf: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "command", [["normal", "--what", "prompt"], ["simulate", "--seconds", "1"], ["replay", "events.ndjson"], ["probe"]]
+    "command",
+    [
+        ["normal", "--what", "prompt", "--all-features"],
+        ["simulate", "--seconds", "1"],
+        ["replay", "events.ndjson"],
+        ["probe"],
+    ],
 )
 def test_every_command_that_sends_asks_the_settings_how(command: list[str], tmp_path: Path) -> None:
     settings = {

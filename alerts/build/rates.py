@@ -26,7 +26,7 @@ def kpi_groups(policy: Policy) -> list[Rule]:
     """Tiers, targets, and five-minute rates: what the alerts and the dashboards stand on."""
     return [
         group("vigil-targets", [*_tiers(policy), *_owners(policy), *_targets(policy)]),
-        group("vigil-kpis", [*_five_minutes(), rule(_violations(policy), policy)]),
+        group("vigil-kpis", [*_five_minutes(), *(rule(alert, policy) for alert in _violations(policy))]),
     ]
 
 
@@ -135,8 +135,11 @@ def _enough(policy: Policy, window: str) -> str:
     return f"and on (feature, kpi)\nfeature_kpi:vigil_kpi_bad:increase{window} >= {policy.least_bad}"
 
 
-def _violations(policy: Policy) -> Alert:
-    return Alert(
+def _violations(policy: Policy) -> Iterator[Alert]:
+    """Nothing where violations have no target, for then nothing could fire."""
+    if "policy_violation_rate" not in with_targets(policy):
+        return
+    yield Alert(
         name="VigilViolationRateHigh",
         expr=f'{_above("1", "5m", """{kpi="policy_violation_rate"}""")}\n{_enough(policy, "5m")}',
         wait="1m",

@@ -8,8 +8,8 @@ from alerts.policy import DAYS, Policy, QuietHours, Team, regex_of
 
 HEAD = """Built by `vigil policy build` from alerts/policy.yaml; change that.
 Who is told, and when not. Secrets are files and never in here. `vigil demo` runs this file with other
-addresses and shorter waits. To be told of what can wait, give the team a slack_channel in the policy. Add
-webhook_configs to dead-man, with the address of a service outside this cluster that pages when Watchdog stops."""
+addresses and shorter waits. To be told of what can wait, give the team a slack_channel in the policy; to be told
+when nothing comes out any more, give it dead_man, the address of a service outside this cluster."""
 
 _SECRETS = "/etc/alertmanager/secrets"
 _QUIET = "quiet-hours"
@@ -51,7 +51,7 @@ def alertmanager(policy: Policy) -> dict[str, Any]:
         },
         "inhibit_rules": _inhibitions(),
         **({"time_intervals": [_quiet(policy.quiet_hours)]} if policy.quiet_hours else {}),
-        "receivers": [*_receivers(policy), {"name": "dead-man"}],
+        "receivers": [*_receivers(policy), _dead_man(policy)],
     }
 
 
@@ -158,6 +158,13 @@ def _receivers(policy: Policy) -> Iterator[dict[str, Any]]:
         if name != policy.owner and any(one.owner == name for one in policy.features.values()):
             yield {"name": f"pagerduty-{name}", "pagerduty_configs": [_pagerduty(policy, team.pagerduty_key)]}
             yield _tickets(policy, f"tickets-{name}", team)
+
+
+def _dead_man(policy: Policy) -> dict[str, Any]:
+    """Who misses Watchdog. Its end is not sent: the service would take that, too, for a sign of life."""
+    if policy.dead_man is None:
+        return {"name": "dead-man"}
+    return {"name": "dead-man", "webhook_configs": [{"url": policy.dead_man, "send_resolved": False}]}
 
 
 def _tickets(policy: Policy, name: str, team: Team) -> dict[str, Any]:

@@ -23,7 +23,7 @@ _SUMMARY = "Telemetry of an AI feature is incomplete, so its safety KPIs are unk
 def telemetry_groups(policy: Policy) -> list[Rule]:
     """What arrived against what was sent, what was evaluated against what arrived."""
     alerts = [*_missing(policy), *_unguarded(policy), _late()]
-    rules = [*_records(), rule(_stopped(), policy, "pipeline"), *(rule(alert, policy) for alert in alerts)]
+    rules = [*_records(), rule(_stopped(policy), policy, "pipeline"), *(rule(alert, policy) for alert in alerts)]
     groups = [group("vigil-telemetry", rules)]
     covered = [*_covered(policy)]
     return [*groups, group("vigil-coverage", covered, "2m")] if covered else groups
@@ -81,16 +81,18 @@ def _of(kpi: str) -> str:
     return f'{{kpi="{kpi}"}}' if kpi else ""
 
 
-def _stopped() -> Alert:
+def _stopped(policy: Policy) -> Alert:
     """All features at once: one page, before each of them is called silent, which this mutes.
 
     Only where workers have read all there is: a partition without records follows the clock. Where they have not, or
     there are none, VigilIntakeStopped, VigilWatermarkStale or VigilWorkersAbsent says so.
     """
+    without = _without_heartbeats(policy)
+    heard = f'{_LAST}{{feature!~"{without}"}}' if without else _LAST
     return Alert(
         name="VigilTelemetryStopped",
         expr=(
-            f"time() - max({_LAST}) > 90\n  and\ncount({_LAST}) > 1\n  and\n"
+            f"time() - max({heard}) > 90\n  and\ncount({heard}) > 1\n  and\n"
             'time() - max(vigil_watermark_timestamp_seconds{topic=~"ai[.]telemetry.*"}) < 60'
         ),
         wait="15s",
@@ -122,14 +124,21 @@ def _missing(policy: Policy) -> Iterator[Alert]:
     )
     # 15 s more than the 2 min, so that a worker catching up on a short backlog does not fire. In a long one heartbeats
     # are old and they come: that is no silence, and VigilWatermarkStale says how late they are.
+    without = _without_heartbeats(policy)
+    on_purpose = f'\n  unless\n{_LAST}{{feature=~"{without}"}}' if without else ""
     yield _incomplete(
         "silent",
-        f"time() - {_LAST} > 120\n  unless\nchanges({_LAST}[2m]) > 0",
+        f"time() - {_LAST} > 120\n  unless\nchanges({_LAST}[2m]) > 0{on_purpose}",
         "15s",
         "No heartbeat named feature {{ $labels.feature }} for {{ $value | humanizeDuration }};"
         " its emitters, the topic or the workers have stopped.",
     )
     yield from _uncovered(policy)
+
+
+def _without_heartbeats(policy: Policy) -> str:
+    """A matcher of the features that send none between their runs, as the policy says; "" for none."""
+    return regex_of(sorted(name for name, feature in policy.features.items() if not feature.heartbeats))
 
 
 def _incomplete(symptom: str, expr: str, wait: str, description: str, kpi: str = "telemetry_completeness") -> Alert:

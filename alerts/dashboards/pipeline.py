@@ -7,6 +7,7 @@ from alerts.dashboards import colours, events, links, numbers, panels
 from alerts.dashboards.frame import frame
 from alerts.dashboards.limits import REFUSED, SCORER, WATERMARK, Rules, limit
 from alerts.dashboards.probes import probes
+from alerts.dashboards.process import process
 from alerts.dashboards.sources import instant_query, range_query, sql_table, table_query
 
 _NEVER = 1e9
@@ -35,7 +36,7 @@ def build(rules: Rules) -> Dashboard:
         [events.changes("what IN ('policy', 'guardrail')")],
     )
     board = _intake(_numbers(board, rules), rules)
-    return _details(probes(_scorer(_store(board, rules), rules)))
+    return _details(process(probes(_scorer(_store(board, rules), rules))))
 
 
 def _numbers(board: Dashboard, rules: Rules) -> Dashboard:

@@ -9,7 +9,7 @@ import click
 
 from monitor.backtest.files import FileSource
 from monitor.backtest.history import Source
-from monitor.backtest.notes import about_warming
+from monitor.backtest.notes import about_coverage, about_warming
 from monitor.backtest.options import FILE, opened, policy_of, span_of, with_span
 from monitor.backtest.page import line
 from monitor.backtest.running import run_policy
@@ -52,7 +52,7 @@ def backtest_command(
     with opened(span) as source:
         read = monotonic()
         found = score(source, policy, span.start or 0)
-        notes = [*source.notes, *unused(policy, found), *warming(source, found)]
+        notes = [*source.notes, *unused(policy, found), *uncovered(source, policy), *warming(source, found)]
         setting = Setting(source.name, policy.version, source.seconds, notes)
     summary = as_json(setting, found, monotonic() - read) | {"seconds": round(monotonic() - started, 2)}
     write_lines((line(page) for page in found.pages), out)
@@ -72,6 +72,11 @@ def unused(policy: Policy, found: Outcome) -> list[str]:
     """What the policy says of KPIs that were not there and that nobody knows: a typing error would silence nothing."""
     there = found.watched.keys() | {kpi for _, kpi in found.cold} | CATALOGUE.keys() | set(SCORED)
     return [f"the policy names {kpi!r}, which is not there" for kpi in policy.kpis if kpi not in there]
+
+
+def uncovered(source: Source, policy: Policy) -> list[str]:
+    """What to say where the policy has a floor of coverage for nothing. The store knows the coverage of its windows."""
+    return [*about_coverage(policy, source.are_values, source.expects)] if isinstance(source, FileSource) else []
 
 
 def warming(source: Source, found: Outcome) -> list[str]:

@@ -64,6 +64,11 @@ class FileSource:
         """Whether the file has plain values, and not counts."""
         return self._rows.are_values
 
+    @property
+    def expects(self) -> bool:
+        """Whether the file says how many events should have been evaluated."""
+        return self._rows.expects
+
     def read(self, task: Task) -> History | list[Values]:
         """The history of a task. It holds no lock and changes nothing."""
         feature = self._rows.features.index(task.feature)

@@ -10,7 +10,7 @@ import click
 
 from alerts.build import files
 from alerts.policy import notes
-from monitor.backtest.command import score, unused, write_lines
+from monitor.backtest.command import score, uncovered, unused, write_lines
 from monitor.backtest.comparing import change_line, compare
 from monitor.backtest.options import FILE, opened, span_of, with_span
 from monitor.errors import UserError
@@ -113,7 +113,8 @@ def diff_command(old: Path, new: Path, file: Path | None, out: Path | None, as_j
     with opened(span) as source:
         first = score(source, before, span.start or 0)
         second = score(source, after, span.start or 0)
-        notes = list(dict.fromkeys([*source.notes, *unused(before, first), *unused(after, second)]))
+        said = [*unused(before, first), *unused(after, second), *uncovered(source, before), *uncovered(source, after)]
+        notes = list(dict.fromkeys([*source.notes, *said]))
     changes, same = compare(first.pages, second.pages)
     write_lines(map(change_line, changes), out)
     kinds = Counter(change.what for change in changes)

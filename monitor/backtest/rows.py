@@ -39,6 +39,8 @@ class Rows:
     stratum: Integers
     numbers: Mapping[str, Floats]
     zoneless: int
+    expects: bool
+    """Whether the file has a column `expected`."""
 
     @property
     def are_values(self) -> bool:
@@ -96,7 +98,8 @@ def read_rows(path: Path, renamed: Mapping[str, str], tick: Callable[[int], None
     of = {name: whole.pop(name) for name in ("ts", "feature", "kpi", "stratum")}
     listed = (gathered.features.all(), gathered.kpis.all(), gathered.strata.all())
     number = np.arange(1, gathered.rows + 1)
-    return Rows(*listed, number, of["ts"], of["feature"], of["kpi"], of["stratum"], whole, gathered.zoneless)
+    columns = (number, of["ts"], of["feature"], of["kpi"], of["stratum"])
+    return Rows(*listed, *columns, whole, gathered.zoneless, "expected" in ours)
 
 
 def _chosen(path: Path, present: Sequence[str], renamed: Mapping[str, str]) -> list[str]:

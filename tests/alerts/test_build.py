@@ -159,7 +159,7 @@ def test_floors_and_features_without_guardrails_reach_the_rules() -> None:
 def test_a_policy_that_says_nothing_still_builds_what_does_not_depend_on_it() -> None:
     names = {rule.get("alert") for rule in rules_of(files(Policy(version="a")))}
     assert {"Watchdog", "VigilTelemetryIncomplete", "VigilRefusalSpike", "VigilScorerStale"} <= names
-    assert not {"VigilPiiLeak", "VigilTargetBurnFast"} & names
+    assert not {"VigilPiiLeak", "VigilTargetBurnFast", "VigilViolationRateHigh"} & names
 
 
 def routes_of(policy: Policy) -> dict[str, Any]:

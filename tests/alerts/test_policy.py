@@ -68,6 +68,7 @@ def test_all_mistakes_are_told_at_once_and_in_order_of_lines(tmp_path: Path) -> 
         ("version: a\nquiet_hours:\n  - {begin: '22:00', end: '23:00', zone: Berlin}\n", 3, "Europe/Berlin"),
         ("version: a\nrunbooks: http://x/\n", 2, "https"),
         ("version: a\ngrafana: https://x\n", 2, "ends with a slash"),
+        ("version: a\ndead_man: alive.example.com\n", 2, "without a user, a password"),
         (
             "version: a\nkpis:\n  block_rate:\n    targets: {internal: 0.1, beta: 0.1, ga: 0.1, regulated: 0.2}\n",
             4,

@@ -222,7 +222,7 @@ def test_did_guardrails_run(store: Client) -> None:
     ]
 
 
-def test_is_the_monitor_whole(store: Client) -> None:
+def test_is_the_monitor_whole_names_what_is_wrong_now_before_an_old_gap(store: Client) -> None:
     def claim(partition: int, first: int, last: int, complete: float, written: float) -> dict[str, Any]:
         return {**span(partition, first, last, complete), "inserted_at": at(written)}
 
@@ -234,14 +234,20 @@ def test_is_the_monitor_whole(store: Client) -> None:
         claim(3, 0, 99, 600, 600),
         claim(4, 0, 99, 1000, 1000),
         claim(4, 90, 109, 1000, 1000),
+        claim(5, 0, 49, 600, 600),
+        claim(5, 60, 99, 600, 600),
+        claim(6, 0, 49, 100, 995),
+        claim(6, 60, 99, 100, 995),
     ]
     insert(store, "windows", spans)
     rows = ask(store, "is_the_monitor_whole", at=text(at(1005)))
     names = ("partition", "seconds_behind", "seconds_silent", "gap", "verdict")
     assert [tuple(row[name] for name in names) for row in rows] == [
+        (5, 405, 405, 10, "nobody writes"),
+        (3, 405, 405, 0, "nobody writes"),
+        (6, 905, 10, 10, "behind"),
+        (2, 905, 10, 0, "behind"),
         (1, 5, 5, 10, "gap or overlap"),
         (4, 5, 5, -10, "gap or overlap"),
-        (3, 405, 405, 0, "nobody writes"),
-        (2, 905, 10, 0, "behind"),
         (0, 5, 5, 0, "whole"),
     ]

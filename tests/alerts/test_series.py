@@ -94,6 +94,9 @@ def test_the_worst_case_is_a_line_in_features_and_partitions() -> None:
     assert each_feature >= 2 * len(SCORED)
 
 
+@pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="NOT CHECKED: no /proc here, so the process's own series are missing"
+)
 def test_the_worst_case_is_in_the_document() -> None:
     always, each_feature, each_partition = formula()
     settings = {name: Settings.model_fields[name].default for name in ("features", "partitions")}
@@ -105,6 +108,17 @@ def test_the_worst_case_is_in_the_document() -> None:
     scrapes = 60 // seconds_of(prometheus["global"]["scrape_interval"])
     assert f"takes in {scrapes} samples a minute of each series" in said
     assert f"in the worst case below, {scrapes * total:,} a minute of one worker" in said
+
+
+@pytest.mark.skipif(
+    not Path("/proc/self/stat").exists(), reason="NOT CHECKED: no /proc here, so the process's own series are missing"
+)
+def test_every_metric_of_the_process_that_a_runbook_asks_for_is_shown() -> None:
+    runbooks = (DOCUMENT.parents[1] / "alerts" / "runbooks").glob("*.md")
+    asked = {name for path in runbooks for name in re.findall(r"\bvigil_process_\w+", path.read_text())}
+    shown = {line.split("{")[0].split(" ")[0] for line in worst(1, 1).decode().splitlines()}
+    assert asked == {"vigil_process_cpu_seconds_total"}
+    assert asked <= shown
 
 
 def test_every_label_has_a_bound() -> None:
