@@ -141,6 +141,8 @@ def start_alerting(
         command = [programs.prometheus, f"--config.file={config}", f"--storage.tsdb.path={directory / 'prometheus'}"]
         # It finds Alertmanager 5 s after its start, and would send what fired before that only a minute later.
         command.append("--rules.alert.resend-delay=5s")
+        # Without it a restart begins waits of up to 10 minutes anew, which ends a page in the middle of its fault.
+        command.append("--rules.alert.for-grace-period=10s")
         prometheus = start("Prometheus", [*command, *_web(port)], directory / "prometheus.log")
         undo.callback(prometheus.stop)
         _wait_until_ready(prometheus, port, directory / "prometheus.log")

@@ -201,6 +201,13 @@ class BatchConsumer(Consumer):
         await owner.assigned(start)
         return start
 
+    def topic_partitions(self, topic: str) -> int | None:
+        """How many partitions a topic has; None before Kafka has said it. Faust's own knows it in the group's leader
+        only, and then nobody scores what the other workers own.
+        """
+        known = cast("_BatchThread", self._thread)._ensure_consumer().partitions_for_topic(topic)
+        return None if known is None else len(known)
+
     def end_of(self, tp: TP) -> End | None:
         """Where a partition of ours ends; None before Kafka has said it."""
         thread = cast("_BatchThread", self._thread)

@@ -15,6 +15,7 @@ import pytest
 import yaml
 from prometheus_client import start_http_server
 
+from alerts.policy import seconds_of
 from monitor.alerting import (
     LOCAL_ROUTING_KEY,
     SHIPPED,
@@ -196,6 +197,20 @@ def test_routes_mute_one_kpi_for_its_own_gap_and_map_severities(tmp_path: Path) 
     }
     (health,) = [page for page in receiver.pages if not page.component]
     assert health.summary == "s"  # nothing hangs where a feature would stand
+
+
+@needs(*PROMETHEUS)
+@needs(*ALERTMANAGER)
+def test_a_prometheus_that_restarts_begins_no_wait_of_the_shipped_rules_anew(tmp_path: Path) -> None:
+    alerting = start_alerting(tmp_path, [], "http://127.0.0.1:9/v2/enqueue")
+    try:
+        flags = get(f"{alerting.prometheus_url}/api/v1/status/flags")["data"]
+        groups = get(f"{alerting.prometheus_url}/api/v1/rules?type=alert")["data"]["groups"]
+    finally:
+        alerting.stop()
+    waits = {rule["duration"] for group in groups for rule in group["rules"]} - {0.0}
+    # Prometheus restores a wait only where that is longer than this.
+    assert min(waits) > seconds_of(flags["rules.alert.for-grace-period"])
 
 
 def test_only_addresses_intervals_and_the_key_file_differ_from_what_is_shipped(tmp_path: Path) -> None:

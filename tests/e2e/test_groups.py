@@ -6,9 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
+from monitor.embedded import free_port
 from tests.e2e.ask import ask
 from tests.e2e.processes import Workers, end, wait_until
 from tests.e2e.recount import check_exact, records, send_slowly, stored
+from tests.e2e.scrape import metric
 from tests.kafka.broker import renew_topics
 
 RECORDS = 20_000
@@ -49,6 +51,19 @@ def test_three_workers_share_the_partitions(group: Workers, partitions: int) -> 
     shares = owners(group)
     assert len(shares) == 3
     assert sum(shares.values()) >= partitions  # more when partitions moved while it began
+
+
+def test_each_of_three_workers_scores_and_not_the_leader_of_the_group_alone(group: Workers) -> None:
+    renew_topics(group.broker, 8)
+    ports = [free_port() for _ in range(3)]
+    for port in ports:  # one after another: the first leads the group, and the others never do
+        group.start(METRICS_PORT=str(port))
+        wait_until(lambda: group.log().count("metrics on") == len(group.running), 120, "one more is in the group")
+    wait_until(
+        lambda: all(metric(port, "vigil_scored_until_timestamp_seconds") > 0.0 for port in ports),
+        120,
+        "each of them has scored a window",
+    )
 
 
 def test_a_rolling_restart(group: Workers) -> None:
