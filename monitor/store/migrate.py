@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from monitor.store.views import view_statements
 
 FOLDER = Path(__file__).parent / "migrations"
 _NAME = re.compile(r"(\d{4})_[a-z0-9_]+\.sql")
-_TABLE_EXISTS = 57
+_TABLE_EXISTS, _UNKNOWN_TABLE = 57, 60
+_PAUSES = (0.1, 0.3, 1.0, 3.0)
+"""Seconds between tries to renew a view."""
 
 _LEDGER = """
 CREATE TABLE IF NOT EXISTS schema_migrations (
@@ -60,7 +63,7 @@ def migrate(client: Client, folder: Path = FOLDER) -> list[str]:
                 "put the old text back and write the change as a new file"
             )
     for statement in view_statements():
-        client.command(statement)
+        _renew(client, statement)
     return applied
 
 
@@ -80,6 +83,20 @@ def statements(text: str) -> list[str]:
     lines = [line for line in text.splitlines() if not line.lstrip().startswith("--")]
     parts = re.split(r";[ \t]*$", "\n".join(lines), flags=re.MULTILINE)
     return [part.strip() for part in parts if part.strip()]
+
+
+def _renew(client: Client, statement: str) -> None:
+    for pause in _PAUSES:
+        try:
+            client.command(statement)
+        except DatabaseError as error:
+            # A worker that starts at the same moment is replacing a view that this one reads.
+            if error.code != _UNKNOWN_TABLE:
+                raise
+            time.sleep(pause)
+        else:
+            return
+    client.command(statement)
 
 
 def _apply(client: Client, migration: Migration) -> None:

@@ -1,9 +1,11 @@
 from pathlib import Path
+from threading import Thread
 
 import pytest
 from clickhouse_connect.driver.client import Client
 
 from monitor.errors import UserError
+from monitor.store.client import connect
 from monitor.store.migrate import migrate, migrations, statements
 
 
@@ -40,6 +42,27 @@ def test_a_half_applied_file_is_finished(migrated_store: Client, tmp_path: Path)
             "DELETE FROM schema_migrations WHERE version = 9002",
         ):
             migrated_store.command(statement)
+
+
+def test_workers_that_start_at_once_do_not_stumble_over_each_other(migrated_store: Client, store_path: Path) -> None:
+    failed: list[Exception] = []
+
+    def again() -> None:
+        client = connect(f"chdb://{store_path}")
+        try:
+            for _ in range(5):
+                migrate(client)
+        except Exception as error:  # noqa: BLE001  # whatever a worker would end with
+            failed.append(error)
+        finally:
+            client.close()
+
+    workers = [Thread(target=again) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert failed == []
 
 
 def test_statements_end_at_semicolons_that_end_lines() -> None:
