@@ -53,7 +53,7 @@ def test_a_change_in_what_is_asked_is_told_as_that_and_pages_nobody(store: Clien
 
 def test_a_change_in_how_it_is_answered_pages_under_another_mix_too(store: Client) -> None:
     fill(store, medical_after=0.25, times_after=2.0)
-    assert opened(said(store))["refusal_rate"] == ("up", "warning")
+    assert opened(said(store))["refusal_rate"] == ("up", "critical")
 
 
 def test_rates_that_fall_are_seen_though_the_whole_does_not_move(store: Client) -> None:
