@@ -13,6 +13,7 @@ class Metrics:
     def __init__(self) -> None:
         self.registry = r = CollectorRegistry()
         self.build_info = Gauge("vigil_build_info", "Always 1; what is running.", ["version", "python"], registry=r)
+        # Not ProcessCollector's: that one is only there where /proc is, and a rule counts by this one.
         self.start_time = Gauge(
             "vigil_start_time_seconds", "When this worker started; its counters began at 0 then.", registry=r
         )

@@ -11,16 +11,16 @@ from clickhouse_connect.driver.client import Client
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from monitor import intake
 from monitor.batch import Batch
 from monitor.memory import IdMemory
 from monitor.otlp import OtlpPartition
 from monitor.records import Limits
-from monitor.scan.scanner import Scanned, Scanner
+from monitor.scan.scanner import Scanner
 from monitor.store.events import insert_blocks, insert_rows
 from monitor.windows import SliceCap, Watermark
 from schemas.otlp import OtlpOptions
 from schemas.topics import OTLP_TOPIC
+from tests.scan.both_ways import both_ways, nothing
 from tests.scan.native import stored, told
 from tests.schemas.otlp_producer import SECOND, START, otlp_json
 
@@ -135,28 +135,13 @@ def outcome(batches: Sequence[list[bytes | None]], gap: int) -> Any:
     return tallies, pending.cells, letters, pending.tally, pending.events, held.watermark, held.memory, rows
 
 
-def nothing(_: Scanner, values: Sequence[bytes | None]) -> Scanned:
-    return intake.NOTHING_SCANNED
-
-
 @pytest.mark.parametrize("seed", range(8))
 def test_both_ways_agree_on_everything_they_say(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     batches = batches_of(seed)
     outcome(batches, 0)  # the slices are learnt
-    scanned: list[int] = []
-    scan = Scanner.scan
-
-    def watched(self: Scanner, values: Sequence[bytes | None]) -> Scanned:
-        found = scan(self, values)
-        scanned.append(len(found.ids))
-        return found
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Scanner, "scan", watched)
-        whole = outcome(batches, seed % 3)
-    monkeypatch.setattr(Scanner, "scan", nothing)
-    assert whole == outcome(batches, seed % 3)
-    assert sum(scanned) > 0.5 * sum(tally.accepted for tally in whole[0])
+    whole, other, scanned = both_ways(lambda: outcome(batches, seed % 3), monkeypatch)
+    assert whole == other
+    assert scanned > 0.5 * sum(tally.accepted for tally in whole[0])
 
 
 def test_the_messages_hold_what_is_odd() -> None:

@@ -1,7 +1,6 @@
 """Everything that a policy may say comes to something, and what would come to nothing is refused by its line."""
 
 from collections.abc import Mapping
-from copy import deepcopy
 from pathlib import Path
 from typing import Any, get_args
 
@@ -16,6 +15,7 @@ from monitor.errors import UserError
 from monitor.policy import Policy, whole_policy
 from monitor.terms import terms_of
 from schemas.kpis import CATALOGUE, KPI_NAMES
+from tests.changed import changed
 
 FLEET: dict[str, Any] = yaml.safe_load((Path(__file__).parent / "fleet.yaml").read_text()) | {
     "version": "one",
@@ -78,19 +78,11 @@ def read(said: Mapping[str, Any]) -> Policy:
     return whole_policy(yaml.safe_dump(dict(said)), "p.yaml")
 
 
-def changed(path: tuple[str, ...], value: Any) -> dict[str, Any]:
+def otherwise(path: tuple[str, ...], value: Any) -> dict[str, Any]:
     """The fleet's policy with one key said otherwise, or not at all."""
-    said = deepcopy(FLEET)
     if path[0] == "quiet_hours":  # a list has no keys
-        return said | {"quiet_hours": value}
-    at: Any = said
-    for key in path[:-1]:
-        at = at.setdefault(key, {})
-    if value is None:
-        del at[path[-1]]
-    else:
-        at[path[-1]] = value
-    return said
+        return FLEET | {"quiet_hours": value}
+    return changed(FLEET, path, value)
 
 
 def comes_to(policy: Policy) -> dict[str, Any]:
@@ -137,7 +129,7 @@ def test_each_key_of_the_model_is_here() -> None:
 @pytest.mark.parametrize("path", CHANGES, ids=".".join)
 def test_each_key_of_a_policy_has_an_effect_on_whom_it_concerns_and_on_nobody_else(path: tuple[str, ...]) -> None:
     value, concerned = CHANGES[path]
-    after = comes_to(read(changed(path, value)))
+    after = comes_to(read(otherwise(path, value)))
     assert {who for who in after if after[who] != BEFORE[who]} == set(concerned.split())
 
 

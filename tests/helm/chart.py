@@ -4,7 +4,6 @@ import json
 import os
 import subprocess
 from collections.abc import Iterator, Mapping
-from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -85,16 +84,3 @@ def leaves(tree: Mapping[str, Any], above: tuple[str, ...] = ()) -> Iterator[tup
             yield from leaves(value, (*above, key))
         else:
             yield (*above, key)
-
-
-def changed(values: Mapping[str, Any], path: tuple[str, ...], value: Any) -> dict[str, Any]:
-    """A copy with one value put in; None takes it out."""
-    copy = deepcopy(dict(values))
-    at = copy
-    for key in path[:-1]:
-        at = at.setdefault(key, {})
-    if value is None:
-        del at[path[-1]]
-    else:
-        at[path[-1]] = value
-    return copy

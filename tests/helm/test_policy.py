@@ -5,7 +5,8 @@ from typing import Any
 
 from helm.sync import CHART
 from monitor.policy import parse_policy
-from tests.helm.chart import RELEASE, changed, environment, objects, pods, values_of
+from tests.changed import changed
+from tests.helm.chart import RELEASE, environment, objects, pods, values_of
 
 
 def mounted(template: dict[str, Any]) -> tuple[str, str] | None:

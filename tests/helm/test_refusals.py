@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.helm.chart import changed, refusal, values_of
+from tests.changed import changed
+from tests.helm.chart import refusal, values_of
 
 MINIMAL = values_of("minimal")
 

@@ -14,7 +14,8 @@ import yaml
 
 from helm.sync import CHART
 from monitor.cli import main
-from tests.helm.chart import FILES, RELEASE, changed, environment, helm, leaves, objects, pods, rendered, values_of
+from tests.changed import changed
+from tests.helm.chart import FILES, RELEASE, environment, helm, leaves, objects, pods, rendered, values_of
 
 MINIMAL = values_of("minimal")
 NAMES = [path.stem for path in FILES]

@@ -9,7 +9,8 @@ import pytest
 import yaml
 
 from helm.sync import ROOT
-from tests.helm.chart import RELEASE, changed, objects, rendered, values_of
+from tests.changed import changed
+from tests.helm.chart import RELEASE, objects, rendered, values_of
 from tests.programs import needs
 
 RULES = sorted((ROOT / "alerts" / "rules").glob("*.yaml"))

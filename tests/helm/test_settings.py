@@ -5,7 +5,8 @@ from typing import Any
 
 from helm.sync import FROM_SECRETS, camel, given, settings_schema
 from monitor.settings import PREFIX, Settings, load
-from tests.helm.chart import changed, environment, objects, pods, values_of
+from tests.changed import changed
+from tests.helm.chart import environment, objects, pods, values_of
 
 MINIMAL = values_of("minimal")
 BY_HAND = {

@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from monitor import intake
 from monitor.batch import Batch
 from monitor.intake import Partition
 from monitor.memory import IdMemory
 from monitor.records import Limits
-from monitor.scan.scanner import Scanned, Scanner
 from monitor.windows import SliceCap, Watermark
 from schemas.topics import TELEMETRY_TOPIC
+from tests.scan.both_ways import both_ways
 from tests.scan.native import stored, told
 
 NOW = datetime(2026, 11, 20, 12, 0, 0, tzinfo=UTC)
@@ -63,27 +62,12 @@ def outcome(batches: Sequence[list[bytes | None]], gap: int) -> Any:
     )  # fmt: skip
 
 
-def nothing(_: Scanner, values: Sequence[bytes | None]) -> Scanned:
-    return intake.NOTHING_SCANNED
-
-
 @pytest.mark.parametrize("seed", range(12))
 def test_both_ways_agree_on_everything_they_say(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     chance = random.Random(seed)
     sizes = [chance.choice([0, 1, 5, 200, 900]) for _ in range(6)] + [700]
     batches = [[record(chance, 1000 * batch + at) for at in range(size)] for batch, size in enumerate(sizes)]
     outcome(batches, 0)  # the slices are learnt
-    scanned: list[int] = []
-    scan = Scanner.scan
-
-    def watched(self: Scanner, values: Sequence[bytes | None]) -> Scanned:
-        found = scan(self, values)
-        scanned.append(len(found.ids))
-        return found
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Scanner, "scan", watched)
-        whole = outcome(batches, seed % 3)
-    monkeypatch.setattr(Scanner, "scan", nothing)
-    assert whole == outcome(batches, seed % 3)
-    assert sum(scanned) > sum(sizes) // 3
+    whole, other, scanned = both_ways(lambda: outcome(batches, seed % 3), monkeypatch)
+    assert whole == other
+    assert scanned > sum(sizes) // 3
