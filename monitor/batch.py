@@ -1,6 +1,9 @@
 """A run of Kafka records of one partition: what travels from the fetch thread to the intake."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from monitor.scan.plan import Ints
 
 
 @dataclass(slots=True)
@@ -13,15 +16,15 @@ class Batch:
     """Offset at which this fetch began: `first`, or less where the log has gaps."""
     first: int
     last: int
-    values: list[bytes | None]
-    timestamps: list[int]
+    values: Sequence[bytes | None]
+    timestamps: Sequence[int] | Ints
     """Kafka's record times, in Unix milliseconds."""
-    offsets: list[int] | None
+    offsets: Sequence[int] | Ints | None
     """One per value, or None when they run from `first` to `last` without a gap."""
 
     def offset_of(self, index: int) -> int:
         """Offset of the record at this position."""
-        return self.first + index if self.offsets is None else self.offsets[index]
+        return self.first + index if self.offsets is None else int(self.offsets[index])
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ for good the process must end: the store says where the next one starts.
 
 import asyncio
 import logging
+import secrets
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -49,8 +50,11 @@ class Ingest:
         counting: Counting,
         writer: Writer,
         time: tuple[Clock, Timer] = (now, monotonic),
+        seed: int | None = None,
     ) -> None:
+        """`seed` places ids in memory and changes no result; None for one that nobody outside knows."""
         self._settings = settings
+        self._seed = secrets.randbits(63) if seed is None else seed
         self._client = client
         self._counting = counting
         self._writer = writer
@@ -207,7 +211,7 @@ class Ingest:
             self.partitions[tp] = Partition(self._topics[tp.topic], tp.partition, offset, memory, marks, cap)
 
     def _memory(self, claim: Claim | None) -> IdMemory:
-        memory = IdMemory(int(self._settings.dedup_horizon * 1000), self._settings.dedup_ids)
+        memory = IdMemory(int(self._settings.dedup_horizon * 1000), self._settings.dedup_ids, seed=self._seed)
         if claim is not None:
             memory.ids_from, memory.ids_split = claim.ids_from, claim.ids_split
             memory.split_at_ms = round(claim.split_at.timestamp() * 1000)

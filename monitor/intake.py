@@ -20,9 +20,13 @@ from monitor.kinds import CONTRACT, COUNTED, HEARTBEAT, INTERACTION, MASKS, TABL
 from monitor.lateness import SECOND_US, late_bits, may_be_late
 from monitor.memory import IdMemory
 from monitor.records import Limits, Records, letter, marks, span
+from monitor.scan.cells import ScannedCells
+from monitor.scan.ids import ids_of
+from monitor.scan.plan import Ints
+from monitor.scan.record_batch import RecordBatch, unpacked
 from monitor.scan.scanner import Scanned, Scanner
 from monitor.tally import Pending, SlotKey, Tally, add_tally
-from monitor.windows import DIMENSIONS, WINDOW_SECONDS, SliceCap, Watermark
+from monitor.windows import DIMENSIONS, WINDOW_SECONDS, Said, SliceCap, Watermark
 from schemas.codec import Reject, decode
 from schemas.fast import FAST, Fast
 from schemas.moments import unix_microseconds
@@ -67,9 +71,9 @@ class Partition:
         offsets, logged = marks(batch, within[1])
         found, scanned = self._new(found, scanned, offsets, logged, tally)
         for event, at in zip(found.events, found.positions, strict=True):
-            event.offset = offsets[at]
+            event.offset = int(offsets[at])
         self._accept(found, scanned, now.timestamp(), tally)
-        if scanned.ids:
+        if len(scanned):
             self._keep_block(scanned, offsets, None)
         self._end(batch, tally)
         return tally
@@ -117,7 +121,7 @@ class Partition:
         return event, at
 
     def _new(
-        self, found: Records, scanned: Scanned, offsets: Sequence[int], logged: Sequence[int], tally: Tally
+        self, found: Records, scanned: Scanned, offsets: Ints, logged: Ints, tally: Tally
     ) -> tuple[Records, Scanned]:
         """Those whose ids were not seen before; the others are counted."""
         again = self._repeated(scanned, found, offsets, logged)
@@ -125,20 +129,19 @@ class Partition:
             tally.duplicates = len(again)
             scanned = scanned.only(~np.isin(scanned.position, list(again)))
             found = found.only([at not in again for at in found.positions])
-        tally.accepted = len(scanned.ids) + len(found.events)
+        tally.accepted = len(scanned) + len(found.events)
         return found, scanned
 
-    def _repeated(self, scanned: Scanned, found: Records, offsets: Sequence[int], logged: Sequence[int]) -> set[int]:
+    def _repeated(self, scanned: Scanned, found: Records, offsets: Ints, logged: Ints) -> set[int]:
         """Positions of the events whose id was seen before."""
-        positions, ids = scanned.position.tolist(), scanned.ids
+        positions, ids = scanned.position, scanned.ids
         if found.events:
-            others = zip(found.positions, [event.event_id for event in found.events], strict=True)
-            both = sorted([*zip(positions, ids, strict=True), *others])
-            positions, ids = [at for at, _ in both], [event_id for _, event_id in both]
-        if len(positions) < len(logged):
-            offsets, logged = [offsets[at] for at in positions], [logged[at] for at in positions]
-        new = self.memory.are_new(ids, offsets, logged)
-        return set() if all(new) else {at for at, is_new in zip(positions, new, strict=True) if not is_new}
+            others = ids_of([event.event_id for event in found.events])
+            together = np.concatenate([positions, found.positions])
+            order = together.argsort()
+            positions, ids = together[order], ids.then(others, order)
+        new = self.memory.are_new(ids, offsets[positions], logged[positions])
+        return set() if new.all() else set(positions[~new].tolist())
 
     def _accept(self, found: Records, scanned: Scanned, now: float, tally: Tally) -> None:
         """Count new events, and keep their rows but for the scanned ones'."""
@@ -164,9 +167,9 @@ class Partition:
             group = events if len(kinds) == 1 else [event for event in events if type(event) is kind]
             self._keep(self.pending.lines, TABLES[kind], self._fast().rows(group), len(group))
 
-    def _keep_block(self, scanned: Scanned, offsets: Sequence[int], items: Sequence[int] | None) -> None:
+    def _keep_block(self, scanned: Scanned, offsets: Ints, items: Ints | None) -> None:
         block = _SCANNER.block(scanned, self.topic.name, self.number, offsets, items)
-        self._keep(self.pending.blocks, TABLES[INTERACTION], block, len(scanned.ids))
+        self._keep(self.pending.blocks, TABLES[INTERACTION], block, len(scanned))
 
     def _keep(self, into: dict[str, list[bytes]], table: str, block: bytes, events: int) -> None:
         into.setdefault(table, []).append(block)
@@ -191,29 +194,32 @@ class Partition:
         _SCANNER.learn(said for _, said, _ in keys)
 
     def _count_columns(self, scanned: Scanned, now: float, tally: Tally) -> None:
-        """The same for what was scanned, a cell at a time."""
-        since = (now - RECENT) // WINDOW_SECONDS
-        for key, n, weight in scanned.cells(_WINDOW_US):
-            cell = self.pending.slots.get(key)
-            if cell is None:
-                cell = self._slot(key, tally, n)
-            cell[0] += n
-            cell[1] += weight
-            window, said, mask = key
-            if window >= since:
-                tally.masks[said[0] or "", mask] += n
+        """The same for what was scanned, compiled; a new cell at a time."""
+        pending = self.pending
+        if pending.scanned.slices is not scanned.slices:
+            pending.scanned.settle()
+            pending.scanned = ScannedCells(scanned.slices)
+        of, new = pending.scanned.add(scanned.ts // _WINDOW_US, *scanned.cuts_masks_weights())
+        for window, cut, mask in new:
+            pending.scanned.lead(*self._cell(window, scanned.slices.said[cut], mask))
+        tally.folded.update(pending.scanned.folded(of))
+        for feature, mask, n in scanned.masks(int((now - RECENT) * SECOND_US)):
+            tally.masks[feature, mask] += n
 
-    def _slot(self, key: SlotKey, tally: Tally, events: int = 1) -> list[int]:
+    def _slot(self, key: SlotKey, tally: Tally) -> list[int]:
         """The cell of what this flush has not seen before, or had to fold."""
-        window, said, mask = key
-        start = window * WINDOW_SECONDS
-        cut, folded = self.cap(start, said)
-        cell = self.pending.cells.setdefault((start, cut, mask), [0, 0])
+        cell, folded = self._cell(*key)
         if folded:  # not remembered: each such event is to be counted as folded
-            tally.folded.update(dict.fromkeys(folded, events))
+            tally.folded.update(folded)
         else:
             self.pending.slots[key] = cell
         return cell
+
+    def _cell(self, window: int, said: Said, mask: int) -> tuple[list[int], tuple[str, ...]]:
+        """The cell to count such events in, and the dimensions that were folded."""
+        start = window * WINDOW_SECONDS
+        cut, folded = self.cap(start, said)
+        return self.pending.open_cells.setdefault((start, cut, mask), [0, 0]), folded
 
     def _late(self, found: Records, scanned: Scanned, times: tuple[int, int], now: float, tally: Tally) -> list[int]:
         """The bits of what was found and came after its window had closed; what was scanned gets its own.
@@ -224,7 +230,7 @@ class Partition:
         if not may_be_late(*times, self.watermark, now):
             return bits
         read = zip(found.positions, found.moments, range(len(bits)), strict=True)
-        ours = zip(scanned.position.tolist(), scanned.ts.tolist(), range(-len(scanned.ids), 0), strict=True)
+        ours = zip(scanned.position.tolist(), scanned.ts.tolist(), range(-len(scanned), 0), strict=True)
         order = sorted([*read, *ours])
         for (_, _, i), late in zip(order, late_bits([ts for _, ts, _ in order], self.watermark, now), strict=True):
             if not late or (i >= 0 and type(found.events[i]) is HEARTBEAT):
@@ -240,6 +246,8 @@ class Partition:
 def warm_up() -> None:
     """Compile the scanner now, for the start of a worker: seconds where nothing was compiled before."""
     _SCANNER.warm_up()
+    unpacked([RecordBatch(b"", 0, 0, 0, 0, 0)])
+    IdMemory(1, 1).is_new("warm-up-", 0, 0)
 
 
 RECENT = 86_400

@@ -6,6 +6,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Any
 
+import numpy as np
 from pydantic import TypeAdapter
 
 from monitor.batch import Batch
@@ -38,21 +39,22 @@ class OtlpPartition(Partition):
         within = span(now, limits)
         messages = [decode_otlp(value, self.options) for value in batch.values]
         records = list(chain.from_iterable(said.records for said in messages))
-        of = [number for number, said in enumerate(messages) for _ in said.records]
-        items = list(chain.from_iterable(range(len(said.records)) for said in messages))
+        many = np.array([len(said.records) for said in messages], dtype=np.int64)
+        of = np.repeat(np.arange(len(messages)), many)
+        items = np.arange(len(records)) - np.repeat(many.cumsum() - many, many)
         scanned = self._scan(records, *within)
         left = scanned.left(len(records))
         found = Records(left, *self._fast().decode([records[at] for at in left]))
-        found = self._held(records, found, within, [messages[number] for number in of])
+        found = self._held(records, found, within, [messages[number] for number in of.tolist()])
         of_offsets, of_logged = marks(batch, within[1])
-        offsets, logged = [of_offsets[number] for number in of], [of_logged[number] for number in of]
+        offsets, logged = of_offsets[of], of_logged[of]
         found, scanned = self._new(found, scanned, offsets, logged, tally)
         for event, at in zip(found.events, found.positions, strict=True):
-            event.offset, event.item = offsets[at], items[at]
+            event.offset, event.item = int(offsets[at]), int(items[at])
         self._accept(found, scanned, now.timestamp(), tally)
-        if scanned.ids:
+        if len(scanned):
             self._keep_block(scanned, offsets, items)
-        for said, value, offset in zip(messages, batch.values, of_offsets, strict=True):
+        for said, value, offset in zip(messages, batch.values, of_offsets.tolist(), strict=True):
             if said.rejected:
                 self.pending.letters.append(letter(batch, offset, value, _reason(said), now))
             _add_intake(tally, said)

@@ -7,8 +7,11 @@ from datetime import datetime, timedelta
 from itertools import compress
 from typing import Any
 
+import numpy as np
+
 from monitor.batch import Batch
 from monitor.kinds import HEARTBEAT
+from monitor.scan.plan import Ints
 from schemas.codec import Reject
 from schemas.dead_letter import DeadLetter
 from schemas.moments import unix_microseconds
@@ -52,14 +55,11 @@ def span(now: datetime, limits: Limits) -> tuple[int, int]:
     return moment - limits.max_age // step, moment + limits.max_skew // step
 
 
-def marks(batch: Batch, newest: int) -> tuple[Sequence[int], Sequence[int]]:
+def marks(batch: Batch, newest: int) -> tuple[Ints, Ints]:
     """Offset and Kafka's time, in Unix milliseconds, of each record."""
-    offsets = range(batch.first, batch.last + 1) if batch.offsets is None else batch.offsets
+    offsets = np.arange(batch.first, batch.last + 1) if batch.offsets is None else np.asarray(batch.offsets)
     # A record's time may be the producer's; a wrong one must not stop the turning of the memory.
-    latest, times = newest // 1000, batch.timestamps
-    if times and (min(times) < 0 or max(times) > latest):
-        times = [min(max(time, 0), latest) for time in times]
-    return offsets, times
+    return offsets, np.asarray(batch.timestamps, dtype=np.int64).clip(0, newest // 1000)
 
 
 def letter(batch: Batch, offset: int, value: bytes | None, reject: Reject, now: datetime) -> DeadLetter:

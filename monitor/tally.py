@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from monitor.scan.cells import ScannedCells
 from monitor.windows import Cells, Said
 from schemas.dead_letter import DeadLetter
 from schemas.telemetry import Heartbeat
@@ -43,9 +44,11 @@ class Pending:
 
     offset_from: int
     offset_to: int
-    cells: Cells = field(default_factory=dict)
+    open_cells: Cells = field(default_factory=dict)
+    """What to add to each window, without what is in `scanned` yet."""
     slots: dict[SlotKey, list[int]] = field(default_factory=dict)
     """The same cells by what events say, where nothing was folded: the way to a cell that was met before."""
+    scanned: ScannedCells = field(default_factory=ScannedCells)
     lines: dict[str, list[bytes]] = field(default_factory=dict)
     """JSON rows by table: blocks of lines, one for each batch."""
     blocks: dict[str, list[bytes]] = field(default_factory=dict)
@@ -57,9 +60,15 @@ class Pending:
     letters: list[DeadLetter] = field(default_factory=list)
     tally: Tally = field(default_factory=Tally)
 
+    @property
+    def cells(self) -> Cells:
+        """What to add to each window."""
+        self.scanned.settle()
+        return self.open_cells
+
     def rows(self) -> int:
         """Rows it will write."""
-        return len(self.cells) + self.events + len(self.letters)
+        return len(self.open_cells) + self.events + len(self.letters)
 
 
 def add_tally(total: Tally, part: Tally) -> None:

@@ -10,9 +10,8 @@ Kafka's committed offset only feeds lag dashboards.
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Protocol, cast
 
 import faust
@@ -24,7 +23,10 @@ from faust.types.transports import TransportT
 
 from monitor import lean_records
 from monitor.batch import Batch, End
+from monitor.scan.record_batch import Columns
 
+_CREATE_TIME = 0
+"""What Kafka calls a time that the producer set. Nobody looks at it."""
 _SEEKS, _SEEK_PAUSE = 50, 0.2
 """Tries, and seconds between them: ten seconds for a rebalance to say whose the partitions are."""
 
@@ -62,7 +64,6 @@ class _Packed:
 
     batch: Batch
     timestamp: int
-    timestamp_type: int
 
 
 class _BatchThread(AIOKafkaConsumerThread):
@@ -89,24 +90,28 @@ class _BatchThread(AIOKafkaConsumerThread):
         max_records: int | None = None,
     ) -> Mapping[TP, list[Any]]:
         fetched = await super()._fetch_records(consumer, active_partitions, timeout, max_records)
-        size = _ours(self.transport).batch_records
-        whole = {tp: list(chain.from_iterable(runs)) for tp, runs in fetched.items()}  # see lean_records
-        return {tp: [self._pack(tp, run[i : i + size]) for i in range(0, len(run), size)] for tp, run in whole.items()}
+        return {tp: list(self._packs(tp, lean_records.columns(batches))) for tp, batches in fetched.items()}
 
-    def _pack(self, tp: TopicPartition, run: list[Any]) -> _Packed:
-        first, last = run[0].offset, run[-1].offset
+    def _packs(self, tp: TopicPartition, records: Columns) -> Iterator[_Packed]:
+        size = _ours(self.transport).batch_records
+        for begin in range(0, len(records.offsets), size):
+            yield self._pack(tp, records.part(begin, begin + size))
+
+    def _pack(self, tp: TopicPartition, records: Columns) -> _Packed:
+        offsets = records.offsets
+        first, last = int(offsets[0]), int(offsets[-1])
         batch = Batch(
             topic=tp.topic,
             partition=tp.partition,
             fetched_from=self._position.get(tp, first),
             first=first,
             last=last,
-            values=[record.value for record in run],
-            timestamps=[record.timestamp for record in run],
-            offsets=None if last - first + 1 == len(run) else [record.offset for record in run],
+            values=records.values,
+            timestamps=records.timestamps,
+            offsets=None if last - first + 1 == len(offsets) else offsets,
         )
         self._position[tp] = last + 1
-        return _Packed(batch, run[-1].timestamp, run[-1].timestamp_type)
+        return _Packed(batch, int(records.timestamps[-1]))
 
     def packed(self, tp: TopicPartition) -> int:
         """The offset after the last record that was handed on; -1 before the first seek."""
@@ -139,7 +144,7 @@ class BatchConsumer(Consumer):
             batch.partition,
             batch.last,
             record.timestamp / 1000.0,
-            record.timestamp_type,
+            _CREATE_TIME,
             [],
             None,
             cast("bytes", batch),  # Faust hands the value on untouched

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from detectors.compiled import compiled, inlined
 from monitor.scan.leaves import LIST, TEXT
 from monitor.scan.plan import PART, PARTS, At
-from monitor.scan.raw import byte, copy, put_byte, put_word, word
+from monitor.scan.raw import byte, copy, put_byte, put_word, quote_in, word
 from monitor.scan.tokens import blanks, is_null
 from monitor.scan.walk import COLUMNS, RECORD_AT, name, next_member
 
@@ -52,6 +52,16 @@ def put_text(begin: int, end: int, o: int) -> int:
     return copy(begin, end, o + 1)
 
 
+@inlined
+def closing_quote(i: int) -> int:
+    """Where the text that stands here ends. There is a quotation mark; eight bytes behind it may be read."""
+    at = quote_in(word(i, 0))
+    while at == 8:
+        i += 8
+        at = quote_in(word(i, 0))
+    return i + at
+
+
 @compiled
 def put_list(begin: int, end: int, o: int) -> tuple[int, int]:
     """Append the quoted texts between these addresses; and how many they are."""
@@ -59,9 +69,7 @@ def put_list(begin: int, end: int, o: int) -> tuple[int, int]:
     while i < end:
         if byte(i) == _QUOTE:
             start = i + 1
-            i = start
-            while byte(i) != _QUOTE:
-                i += 1
+            i = closing_quote(start)
             o = put_text(start, i, o)
             many += 1
         i += 1
@@ -89,7 +97,7 @@ def put(e: Into, leaf: int) -> None:
         put_byte(word(e.nulls, leaf), 0 if said else 1)
         put_word(e.nulls, leaf, word(e.nulls, leaf) + 1)
     if not said:
-        begin, end = e.defaults + word(e.default_at, leaf), e.defaults + word(e.default_at, leaf + 1)
+        begin, end = e.defaults + word(e.default_at, 2 * leaf), e.defaults + word(e.default_at, 2 * leaf + 1)
     o, form = word(e.to, leaf), word(e.form, leaf)
     if form == TEXT:
         o = put_text(begin, end, o)
@@ -123,9 +131,7 @@ def value(e: Into, f: int, i: int) -> int:
     c, begin = byte(i), i
     if c == _QUOTE:
         begin = i + 1
-        i = begin
-        while byte(i) != _QUOTE:
-            i += 1
+        i = closing_quote(begin)
     elif c == _BEGIN:
         while byte(i) != _END:
             i += 1

@@ -5,8 +5,9 @@ of their elements. ClickHouse casts what we send: floats go as the text that sto
 made there.
 """
 
+import dataclasses
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
@@ -34,8 +35,13 @@ class Leaves(NamedTuple):
     many: Ints
     """The field of the record that holds a list of parts, of which this is a column; or -1."""
     default_at: Ints
-    """Where its default begins in `defaults`, shape (leaves + 1,): what is stored where nothing is said."""
+    """Where its default begins and ends in `defaults`, shape (leaves, 2): what is stored where nothing is said."""
     defaults: Octets
+
+    def only(self, chosen: list[int]) -> "Leaves":
+        """Some of them."""
+        field, form, nullable, width, many, default_at = (np.ascontiguousarray(part[chosen]) for part in self[:-1])
+        return Leaves(field, form, nullable, width, many, default_at, self.defaults)
 
 
 @dataclass(slots=True)
@@ -44,7 +50,11 @@ class Column:
 
     name: str
     sent: str
-    leaves: list[int] = field(default_factory=list)
+    field: int
+    """Of the record."""
+    always: bool
+    """What is stored where nothing is said is not the store's own default."""
+    leaves: list[int] = dataclasses.field(default_factory=list)
     many: int = -1
     """The field of the record, if it holds a list of parts."""
 
@@ -71,7 +81,7 @@ def lay_out(of: Planned) -> tuple[list[Column], Leaves]:
             continue
         sent = kind.replace("Float64", "String")
         sent = re.sub(r"LowCardinality\((\w+|Nullable\(\w+\))\)", r"\1", sent)
-        column = Column(name, sent)
+        column = Column(name, sent, of.names[name], always=name in of.defaults)
         before = len(leaves)
         leaves += _leaves_of(of, column, sent)
         column.leaves = list(range(before, len(leaves)))
@@ -110,4 +120,13 @@ def _arrays(leaves: list[_Leaf]) -> Leaves:
     ends = np.cumsum([0, *map(len, texts)])
     letters = np.frombuffer(b"".join(texts) + bytes(8), dtype=np.uint8)
     numbers = (column("field"), column("form"), column("nullable"), column("width"), column("many"))
-    return Leaves(*numbers, default_at=ends, defaults=letters)
+    return Leaves(*numbers, default_at=np.stack([ends[:-1], ends[1:]], axis=1), defaults=letters)
+
+
+def said(columns: list[Column], leaves: Leaves, fields: int) -> tuple[list[Column], Leaves]:
+    """Those of records that name no other fields than these, a bit each: what is left out is default in the store."""
+    kept = [column for column in columns if column.always or fields >> column.field & 1]
+    chosen = [leaf for column in kept for leaf in column.leaves]
+    at = {leaf: number for number, leaf in enumerate(chosen)}
+    moved = [dataclasses.replace(column, leaves=[at[leaf] for leaf in column.leaves]) for column in kept]
+    return moved, leaves.only(chosen)

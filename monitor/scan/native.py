@@ -1,12 +1,13 @@
 """Blocks in ClickHouse's Native format: they cost the store much less than JSON (decision 17)."""
 
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
 
 from monitor.scan import walk as found_as
 from monitor.scan.emit import Into, emit
-from monitor.scan.leaves import ELSEWHERE, LIST, TEXT, lay_out
+from monitor.scan.leaves import ELSEWHERE, LIST, TEXT, Leaves, lay_out, said
 from monitor.scan.plan import At, Ints
 from monitor.scan.planning import Planned
 from monitor.scan.raw import SLACK
@@ -14,6 +15,8 @@ from monitor.scan.tokens import MOST_LETTERS
 
 _LIST = 16 * (MOST_LETTERS + 1)
 """Bytes of a list of words, at most."""
+_LAYOUTS = 256
+"""Sets of fields that are remembered."""
 
 
 class NativeBlocks:
@@ -21,7 +24,8 @@ class NativeBlocks:
 
     def __init__(self, of: Planned, at: At, follows: int) -> None:
         self._at, self._follows = at, follows
-        self._columns, self._leaves = lay_out(of)
+        self._all = lay_out(of)
+        self._said = lru_cache(_LAYOUTS)(partial(said, *self._all))
         self._fields = len(of.plan.kind)
         self._spans = np.zeros((self._fields, 2), dtype=np.int64)
 
@@ -31,7 +35,8 @@ class NativeBlocks:
         Where an offset holds several, `items` are their positions in it.
         """
         rows, elements = len(found), int(found[:, found_as.ELEMENTS].sum())
-        sizes = [self._size(leaf, rows, elements) for leaf in range(len(self._leaves.form))]
+        filled, leaves = self._said(int(np.bitwise_or.reduce(found[:, found_as.SAID])))
+        sizes = [_size(leaves, leaf, rows, elements) for leaf in range(len(leaves.form))]
         room = np.empty(sum(sizes), dtype=np.uint8)
         begins = np.cumsum([0, *sizes[:-1]])
         marks = np.empty((len(sizes), max(rows, elements)), dtype=np.uint8)
@@ -39,33 +44,34 @@ class NativeBlocks:
         to, nulls = begins + room.ctypes.data, np.arange(len(sizes)) * marks.shape[1] + marks.ctypes.data
         ends = np.arange(len(lists)) * 8 * rows + lists.ctypes.data
         count, found = np.zeros(len(lists), dtype=np.int64), np.ascontiguousarray(found)
-        work = (*self._leaves, to, nulls, ends, count, self._spans)
+        work = (*leaves, to, nulls, ends, count, self._spans)
         into = Into(*(part.ctypes.data for part in work), len(sizes))  # type: ignore[call-arg]  # mypy counts wrong
         emit(self._at, into, self._follows, found.ctypes.data, rows)
-        columns = len(ELSEWHERE) + len(self._columns) + (items is not None)
+        columns = len(ELSEWHERE) + len(filled) + (items is not None)
         parts: list[Any] = [_varint(columns), _varint(rows), *_place(place, found, offsets)]
         if items is not None:
             parts += _head("item", "UInt16"), items.astype(np.uint16)
         written = to - room.ctypes.data
-        for column in self._columns:
+        for column in filled:
             parts.append(_head(column.name, column.sent))
             many = rows if column.many < 0 else int(count[len(sizes) + column.many])
             if column.many >= 0:
                 parts.append(lists[len(sizes) + column.many])
             for leaf in column.leaves:
-                if self._leaves.nullable[leaf]:
+                if leaves.nullable[leaf]:
                     parts.append(marks[leaf, :many])
-                if self._leaves.form[leaf] == LIST:
+                if leaves.form[leaf] == LIST:
                     parts.append(lists[leaf])
                 parts.append(room[begins[leaf] : written[leaf]])
         return b"".join(parts)
 
-    def _size(self, leaf: int, rows: int, elements: int) -> int:
-        """Bytes that its values may take, at most."""
-        values = rows if self._leaves.many[leaf] < 0 else elements
-        form = self._leaves.form[leaf]
-        each = MOST_LETTERS + 2 if form == TEXT else _LIST if form == LIST else int(self._leaves.width[leaf])
-        return values * each + SLACK
+
+def _size(leaves: Leaves, leaf: int, rows: int, elements: int) -> int:
+    """Bytes that the values of a leaf may take, at most."""
+    values = rows if leaves.many[leaf] < 0 else elements
+    form = leaves.form[leaf]
+    each = MOST_LETTERS + 2 if form == TEXT else _LIST if form == LIST else int(leaves.width[leaf])
+    return values * each + SLACK
 
 
 def _place(place: tuple[str, int], found: Ints, offsets: Ints) -> list[Any]:

@@ -63,6 +63,20 @@ def _mixed(_: Any, value: Any, more: Any) -> tuple[Any, Any]:
     return types.int64(types.int64, types.int64), code
 
 
+def _quotes(_: Any, value: Any) -> tuple[Any, Any]:
+    def code(context: Any, builder: Any, _signature: Any, given: Any) -> Any:
+        ones, tops, quotes = (context.get_constant(types.int64, word) for word in (_ONES, _TOPS, ord('"') * _ONES))
+        # A byte that is 0 without its quote borrows from its top bit; one behind it may seem to, but none before it.
+        rest = builder.xor(given[0], quotes)
+        zeros = builder.and_(builder.and_(builder.sub(rest, ones), builder.not_(rest)), tops)
+        no = context.get_constant(types.boolean, False)
+        return builder.lshr(builder.cttz(zeros, no), context.get_constant(types.int64, 3))
+
+    return types.int64(types.int64), code
+
+
+_ONES, _TOPS = 0x0101_0101_0101_0101, -0x7F7F_7F7F_7F7F_7F80
+"""The lowest bit of each of eight bytes, and the highest."""
 byte = cast(Callable[[int], int], intrinsic(_byte))
 """The byte at an address, 0 to 255."""
 put_byte = cast(Callable[[int, int], None], intrinsic(_put_byte))
@@ -73,6 +87,9 @@ put_word = cast(Callable[[int, int, int], None], intrinsic(_put_word))
 """Write a 64-bit integer so many places behind an address."""
 mixed = cast(Callable[[int, int], int], intrinsic(_mixed))
 """One step of a hash, over 64 bits. It overflows on purpose, which numba's own product leaves undefined."""
+
+quote_in = cast(Callable[[int], int], intrinsic(_quotes))
+"""Which of the eight bytes of a word is the first quotation mark; 8 for none. On a machine with the low byte first."""
 
 
 SLACK = 8

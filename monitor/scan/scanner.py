@@ -2,30 +2,26 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
 from monitor.scan import walk as column
-from monitor.scan.cells import cells
+from monitor.scan.cells import ScannedCells, pairs
 from monitor.scan.facts import part_facts, whole_facts
+from monitor.scan.ids import Ids
 from monitor.scan.native import NativeBlocks
 from monitor.scan.plan import Ints, Octets, at
 from monitor.scan.planning import make_plan
-from monitor.scan.raw import SLACK
-from monitor.scan.slices import SPAN, Slices
-from monitor.scan.tokens import MOST_LETTERS, PADDING
+from monitor.scan.slices import SPAN, Numbering, Slices
+from monitor.scan.tokens import PADDING
+from monitor.scan.values import Values
 from monitor.scan.walk import COLUMNS, Places, Scratch, walk
-from monitor.tally import SlotKey
 from monitor.windows import DIMENSIONS, Said
 from schemas.codec import MAX_RECORD_BYTES
 from schemas.derive import derive
 from schemas.telemetry import Interaction
-
-_EMPTY = b""
-_PADDING = bytes(PADDING)
 
 
 @dataclass(slots=True)
@@ -36,11 +32,18 @@ class Scanned:
     """In the batch."""
     found: Ints
     """Shape (records, COLUMNS), as `walk.py` names them."""
-    ids: list[str]
-    said: Sequence[Said]
-    """Slices by their number."""
-    kept: bytes
+    slices: Numbering
+    """What the numbers of slices stand for."""
+    text: Octets
     """What the addresses in `found` lead into."""
+
+    def __len__(self) -> int:
+        return len(self.position)
+
+    @property
+    def ids(self) -> Ids:
+        """The event ids, where they stand."""
+        return Ids(self.found[:, column.ID_AT], self.found[:, column.ID_END], (self.text,))
 
     @property
     def ts(self) -> Ints:
@@ -52,10 +55,13 @@ class Scanned:
         """May be written to."""
         return self.found[:, column.MASK]
 
+    def cuts_masks_weights(self) -> tuple[Ints, Ints, Ints]:
+        """Number of the slice, mask, and how many events each stands for."""
+        return self.found[:, column.CUT], self.mask, self.found[:, column.WEIGHT]
+
     def only(self, keep: NDArray[np.bool_]) -> "Scanned":
         """Those where `keep` is true."""
-        ids = [self.ids[i] for i in np.flatnonzero(keep).tolist()]
-        return Scanned(self.position[keep], self.found[keep], ids, self.said, self.kept)
+        return Scanned(self.position[keep], self.found[keep], self.slices, self.text)
 
     def left(self, records: int) -> list[int]:
         """Positions of the records that are not among these."""
@@ -65,19 +71,17 @@ class Scanned:
 
     def extremes(self) -> tuple[int, ...]:
         """The earliest and the latest time, if there is any."""
-        return (int(self.ts.min()), int(self.ts.max())) if self.ids else ()
+        return (int(self.ts.min()), int(self.ts.max())) if len(self) else ()
 
     def feature(self, i: int) -> str:
         """Of one event."""
-        return self.said[self.found[i, column.CUT]][0] or ""
+        return self.slices.said[self.found[i, column.CUT]][0] or ""
 
-    def cells(self, window_us: int) -> Iterator[tuple[SlotKey, int, int]]:
-        """Number of the window, slice and mask, with how many events there are of it, and how many they stand for."""
-        windows, cuts, masks = self.ts // window_us, self.found[:, column.CUT], self.mask
-        first, n, weight = cells(windows, cuts, masks, self.found[:, column.WEIGHT])
-        columns = (windows[first].tolist(), cuts[first].tolist(), masks[first].tolist(), n.tolist(), weight.tolist())
-        for window, cut, mask, many, stands in zip(*columns, strict=True):
-            yield (window, self.said[cut], mask), many, stands
+    def masks(self, since_us: int) -> Iterator[tuple[str, int, int]]:
+        """Feature and mask of what is not older, with how many events there are of it."""
+        recent = self.found if self.ts.min(initial=since_us) >= since_us else self.found[self.ts >= since_us]
+        for number, mask, n in pairs(self.slices.features[recent[:, column.CUT]], recent[:, column.MASK]):
+            yield self.slices.feature[number], mask, n
 
 
 class Scanner:
@@ -97,20 +101,17 @@ class Scanner:
 
     def scan(self, values: Sequence[bytes | None]) -> Scanned:
         """What it can read of these records."""
-        texts: list[bytes] = [value or _EMPTY for value in values]
-        lengths = np.fromiter(map(len, texts), np.int64, len(texts))
-        for large in np.flatnonzero(lengths > MAX_RECORD_BYTES):
-            texts[large], lengths[large] = _EMPTY, 0
-        whole = b"\0".join([*texts, _PADDING])
-        buf, ends = np.frombuffer(whole, dtype=np.uint8), np.cumsum(lengths + 1) - 1
-        found = np.empty((len(texts), COLUMNS), dtype=np.int64)
-        ids = np.empty(len(texts) * MOST_LETTERS + SLACK, dtype=np.uint8)
-        places = Places(*(part.ctypes.data for part in (buf, ends, found, ids)))
-        walk(self._at, self._slices.known, self._scratch, places, len(texts))
+        held = Values.of(values)
+        small = (held.begins >= 0) & (held.ends - held.begins <= MAX_RECORD_BYTES)
+        nothing = len(held.text) - PADDING
+        begins, ends = np.where(small, held.begins, nothing), np.where(small, held.ends, nothing)
+        found = np.empty((len(held), COLUMNS), dtype=np.int64)
+        places = Places(*(part.ctypes.data for part in (held.text, begins, ends, found)))
+        walk(self._at, self._slices.known, self._scratch, places, len(held))
         position = np.flatnonzero(found[:, column.GOOD])
-        if len(position) < len(texts):
+        if len(position) < len(held):
             found = found[position]
-        return Scanned(position, found, _cut_up(ids, found[:, column.ID_END]), self._slices.said, whole)
+        return Scanned(position, found, self._slices.numbering, held.text)
 
     def warm_up(self) -> None:
         """Compile everything now: seconds where nothing was compiled before, and the first batch is waited for."""
@@ -118,31 +119,17 @@ class Scanner:
         self.learn([said] * 2)
         value = {"kind": "interaction", "event_id": "warm-up-", "ts": "2026-01-01T00:00:00Z", "emitter": "a"}
         scanned = self.scan([msgspec.json.encode(value | {"feature": said[0]})])
-        list(scanned.cells(1_000_000))
-        self.block(scanned, "ai.telemetry", 0, [0])
+        ScannedCells(scanned.slices).add(scanned.ts, *scanned.cuts_masks_weights())
+        list(scanned.masks(0))
+        self.block(scanned, "ai.telemetry", 0, np.zeros(1, dtype=np.int64))
 
-    def block(
-        self, scanned: Scanned, topic: str, partition: int, offsets: Sequence[int], items: Sequence[int] | None = None
-    ) -> bytes:
+    def block(self, scanned: Scanned, topic: str, partition: int, offsets: Ints, items: Ints | None = None) -> bytes:
         """What was scanned as a block in ClickHouse's Native format. `offsets` are the whole batch's, as are `items`:
         each record's position where several stand at one offset.
         """
-        of_items = None if items is None else _ints(items)[scanned.position]
-        return self._blocks.block(scanned.found, (topic, partition), _ints(offsets)[scanned.position], of_items)
+        of_items = None if items is None else items[scanned.position]
+        return self._blocks.block(scanned.found, (topic, partition), offsets[scanned.position], of_items)
 
     def learn(self, slices: Iterable[Said]) -> None:
         """From now on, read records of these slices too: those of events that the contract has taken."""
         self._slices.learn(slices)
-
-
-def _cut_up(letters: Octets, ends: Ints) -> list[str]:
-    """Texts that stand one behind another."""
-    stops = ends.tolist()
-    text = letters[: stops[-1] if stops else 0].tobytes().decode("ascii")
-    return [text[begin:end] for begin, end in pairwise([0, *stops])]
-
-
-def _ints(numbers: Sequence[int]) -> Ints:
-    if isinstance(numbers, range):
-        return np.arange(numbers.start, numbers.stop)
-    return np.array(numbers, dtype=np.int64)

@@ -89,6 +89,28 @@ def _add(known: Known, one: int, begin: int, spans: int) -> bool:
     return True
 
 
+class Numbering:
+    """What the numbers of slices stand for, until all are forgotten and another begins."""
+
+    def __init__(self) -> None:
+        self.said: list[Said] = []
+        """Each slice by its number."""
+        self.features = np.zeros(SLICES, dtype=np.int64)
+        """The number of its feature, by slice."""
+        self.feature: list[str] = []
+        """Each feature by its number."""
+        self._numbers: dict[str, int] = {}
+
+    def append(self, said: Said) -> None:
+        """Give a slice the next number."""
+        feature = said[0] or ""
+        number = self._numbers.setdefault(feature, len(self.feature))
+        if number == len(self.feature):
+            self.feature.append(feature)
+        self.features[len(self.said)] = number
+        self.said.append(said)
+
+
 class Slices:
     """What was learnt, for one thread."""
 
@@ -101,8 +123,7 @@ class Slices:
         self.known = Known(self._table.ctypes.data, columns, columns + 8 * SLICES, columns + 16 * SLICES)
         self._met: set[Said] = set()
         self._learnt: set[Said] = set()
-        self.said: list[Said] = []
-        """Each slice by its number."""
+        self.numbering = Numbering()
 
     def learn(self, slices: Iterable[Said]) -> None:
         """Take slices of events that the contract has taken; each when it is met a second time."""
@@ -119,13 +140,13 @@ class Slices:
     def _learn(self, said: Said) -> None:
         words = [(value or "").encode() for value in said]
         text = np.frombuffer(b"".join([*words, bytes(PADDING)]), dtype=np.uint8)
-        if len(self.said) >= SLICES or self._end + len(text) > LETTERS:
+        if len(self.numbering.said) >= SLICES or self._end + len(text) > LETTERS:
             self._table[:] = -1
-            self.said, self._end = [], 0
+            self.numbering, self._end = Numbering(), 0
             self._learnt.clear()
         self._learnt.add(said)
         ends = text.ctypes.data + np.cumsum([0, *map(len, words)])
         spans = np.array([ends[:-1], ends[1:], np.zeros_like(ends[1:])]).T.copy()
-        if _add(self.known, len(self.said), self._letters.ctypes.data + self._end, spans.ctypes.data):
-            self.said.append(said)
+        if _add(self.known, len(self.numbering.said), self._letters.ctypes.data + self._end, spans.ctypes.data):
+            self.numbering.append(said)
             self._end += len(text) - PADDING

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from detectors.compiled import compiled, inlined
 from monitor.scan.plan import ABSENT, PART, PARTS, SLICE, At
-from monitor.scan.raw import byte, copy, put_word, word
+from monitor.scan.raw import byte, put_word, word
 from monitor.scan.slices import SPAN, Known, find
 from monitor.scan.tokens import NOT_MINE, blanks, hash_of, is_entry, is_null, look_up, plain, scalar
 from monitor.windows import DIMENSIONS
@@ -18,23 +18,23 @@ _OPEN, _CLOSE, _BEGIN, _END = ord("{"), ord("}"), ord("["), ord("]")
 _INTERACTION, _HARM_DELIVERED = int(Bit.INTERACTION), int(Bit.HARM_DELIVERED)
 _STORED = WITHHELD - 1
 _DIMENSIONS = len(DIMENSIONS)
-COLUMNS = 8
-GOOD, TS, MASK, CUT, WEIGHT, ID_END, RECORD_AT, ELEMENTS = range(COLUMNS)
+COLUMNS = 10
+GOOD, TS, MASK, CUT, WEIGHT, ID_AT, ID_END, RECORD_AT, ELEMENTS, SAID = range(COLUMNS)
 """What is found of a record: whether the rest means something; Unix microseconds; mask; number of the slice; sample
-weight; where its id ends among the ids; its address; how many elements its lists of parts have."""
+weight; the addresses where its id begins and ends; its own address; how many elements its lists of parts have; a bit
+for each of its fields that it names."""
 
 
 class Places(NamedTuple):
     """Addresses of what is read and of what is written."""
 
-    records: int
-    """They stand one behind another, each with a zero byte behind it."""
+    text: int
+    """Where the records are, each with a zero byte behind it."""
+    begins: int
     ends: int
-    """Where that byte stands, counted from `records`."""
+    """By record: where it begins in the text, and where that byte stands."""
     found: int
     """Shape (records, COLUMNS)."""
-    ids: int
-    """Room for the ids, one behind another."""
 
 
 class Scratch(NamedTuple):
@@ -170,13 +170,13 @@ def member(p: At, f: int, i: int, s: Scratch) -> tuple[int, int]:
 
 
 @compiled
-def members(p: At, i: int, s: Scratch) -> tuple[int, int]:
-    """All members of the record: at the brace behind them; and what is inside them adds to the mask."""
+def members(p: At, i: int, s: Scratch) -> tuple[int, int, int]:
+    """All members of the record: at the brace behind them; what is inside them adds to the mask; a bit for each."""
     seen, bits, last = 0, 0, word(p.first_field, p.structs)
     while byte(i) != _CLOSE:
         at, f = name(p, 0, i, s.follows, last)
         if at < 0 or seen & (1 << f):
-            return NOT_MINE, 0
+            return NOT_MINE, 0, 0
         seen, last = seen | 1 << f, f
         if word(p.nullable, f) and is_null(at):
             i = at + 4
@@ -186,49 +186,49 @@ def members(p: At, i: int, s: Scratch) -> tuple[int, int]:
         if i > 0:
             i = next_member(i)
         if i < 0:
-            return NOT_MINE, 0
-    return (i if seen & word(p.required, 0) == word(p.required, 0) else NOT_MINE), bits
+            return NOT_MINE, 0, 0
+    return (i if seen & word(p.required, 0) == word(p.required, 0) else NOT_MINE), bits, seen
 
 
 @compiled
-def record(p: At, i: int, s: Scratch) -> tuple[int, int]:
-    """A record, and its mask."""
+def record(p: At, i: int, s: Scratch) -> tuple[int, int, int]:
+    """A record, its mask, and a bit for each field that it names."""
     for f in range(word(p.first_field, 1)):
         put_word(s.values, f, ABSENT)
     for k in range(SPAN * (_DIMENSIONS + 1)):
         put_word(s.spans, k, 0)
     i = blanks(i)
     if byte(i) != _OPEN:
-        return NOT_MINE, 0
-    i, bits = members(p, blanks(i + 1), s)
+        return NOT_MINE, 0, 0
+    i, bits, said = members(p, blanks(i + 1), s)
     if i < 0:
-        return NOT_MINE, 0
+        return NOT_MINE, 0, 0
     for f in range(word(p.first_field, 1)):
         if word(p.fact, f) >= 0:
             bits |= word(p.facts, word(p.fact, f) + word(s.values, f) + 1)
     bits |= _INTERACTION
     if bits & LET_THROUGH and not bits & WITHHELD:
         bits |= _HARM_DELIVERED  # what one guardrail let through, another may have kept back
-    return blanks(i + 1), bits & _STORED
+    return blanks(i + 1), bits & _STORED, said
 
 
 @compiled
 def walk(p: At, known: Known, s: Scratch, at: Places, many: int) -> None:
     """Read so many records."""
-    begin, ids = at.records, at.ids
+    event_id = SPAN * _DIMENSIONS
     for n in range(many):
-        end, row = at.records + word(at.ends, n), at.found + 8 * COLUMNS * n
-        after, mask = record(p, begin, s)
+        begin, end, row = at.text + word(at.begins, n), at.text + word(at.ends, n), at.found + 8 * COLUMNS * n
+        after, mask, said = record(p, begin, s)
         cut = find(known, s.spans) if after == end else NOT_MINE
         put_word(row, GOOD, 1 if cut >= 0 else 0)
         if cut >= 0:
-            weight, event_id = word(s.values, p.sample_weight), SPAN * _DIMENSIONS
+            weight = word(s.values, p.sample_weight)
             put_word(row, TS, word(s.values, p.ts))
             put_word(row, MASK, mask)
             put_word(row, CUT, cut)
             put_word(row, WEIGHT, 1 if weight == ABSENT else weight)
-            ids = copy(word(s.spans, event_id), word(s.spans, event_id + 1), ids)
-            put_word(row, ID_END, ids - at.ids)
+            put_word(row, ID_AT, word(s.spans, event_id))
+            put_word(row, ID_END, word(s.spans, event_id + 1))
             put_word(row, RECORD_AT, begin)
             put_word(row, ELEMENTS, word(s.spans, event_id + 2))
-        begin = end + 1
+            put_word(row, SAID, said)

@@ -16,7 +16,7 @@ def both_ways(outcome: Callable[[], Any], monkeypatch: pytest.MonkeyPatch) -> tu
 
     def watched(self: Scanner, values: Sequence[bytes | None]) -> Scanned:
         found = scan(self, values)
-        scanned.append(len(found.ids))
+        scanned.append(len(found))
         return found
 
     with monkeypatch.context() as patch:

@@ -8,6 +8,7 @@ import pytest
 from monitor.scan import slices
 from monitor.scan.scanner import Scanner
 from monitor.windows import DIMENSIONS, Said
+from tests.scan.event_ids import event_ids
 
 BASE = {"kind": "interaction", "event_id": "event-01", "ts": "2026-11-20T00:00:00Z", "emitter": "a", "feature": "chat"}
 
@@ -17,7 +18,7 @@ def said(**words: str) -> Said:
 
 
 def found(scanner: Scanner, **words: Any) -> list[str]:
-    return scanner.scan([json.dumps(BASE | words).encode()]).ids
+    return event_ids(scanner.scan([json.dumps(BASE | words).encode()]))
 
 
 def test_a_word_in_another_dimension_is_another_slice() -> None:
@@ -52,5 +53,5 @@ def test_beyond_the_limit_all_are_forgotten_and_learnt_again(monkeypatch: pytest
         scanner.learn([said(feature=f"f{number}")] * 2)
         scanned = scanner.scan([json.dumps(BASE | {"feature": f"f{number}"}).encode()])
         assert scanned.feature(0) == f"f{number}"
-        assert len(scanned.said) <= 10
+        assert len(scanned.slices.said) <= 10
     assert not found(scanner, feature="f0")
