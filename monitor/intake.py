@@ -25,6 +25,7 @@ from monitor.scan.ids import ids_of
 from monitor.scan.plan import Ints
 from monitor.scan.record_batch import RecordBatch, unpacked
 from monitor.scan.scanner import Scanned, Scanner
+from monitor.scan.values import Values
 from monitor.tally import Pending, SlotKey, Tally, add_tally
 from monitor.windows import DIMENSIONS, WINDOW_SECONDS, Said, SliceCap, Watermark
 from schemas.codec import Reject, decode
@@ -64,9 +65,10 @@ class Partition:
         """Sort every record of a batch into events, repeats and dead letters. Returns this batch's tally."""
         tally = Tally(records=len(batch.values), skipped=batch.last + 1 - batch.fetched_from - len(batch.values))
         within = span(now, limits)
-        scanned = self._scan(batch.values, *within)
-        left = scanned.left(len(batch.values))
-        found = Records(left, *self._fast().decode([batch.values[at] for at in left]))
+        values = Values.of(batch.values)
+        scanned = self._scan(values, *within)
+        left = scanned.left(len(values))
+        found = self._found(left, values.cut(left))
         found = self._judged(batch, found, now, within, tally)
         offsets, logged = marks(batch, within[1])
         found, scanned = self._new(found, scanned, offsets, logged, tally)
@@ -84,6 +86,10 @@ class Partition:
         self.pending.offset_to = batch.last
         add_tally(self.pending.tally, tally)
 
+    def _found(self, positions: list[int], values: list[bytes | None]) -> Records:
+        """What the scanner left, read one by one."""
+        return Records(positions, values, *self._fast().decode(values))
+
     def _scan(self, values: Sequence[bytes | None], oldest: int, newest: int) -> Scanned:
         """What the scanner takes; but probes, and what is not within these times, is looked at alone."""
         scanned = _SCANNER.scan(values if self.topic.name in COUNTED else ())
@@ -95,11 +101,11 @@ class Partition:
         good = [True] * len(found.events)
         for i in found.odd(*within):
             at = found.positions[i]
-            verdict = self._judge(batch.values[at], found.events[i], found.moments[i], *within)
+            verdict = self._judge(found.values[i], found.events[i], found.moments[i], *within)
             if isinstance(verdict, Reject):
                 good[i] = False
                 tally.rejected[verdict.reason] += 1
-                self.pending.letters.append(letter(batch, batch.offset_of(at), batch.values[at], verdict, now))
+                self.pending.letters.append(letter(batch, batch.offset_of(at), found.values[i], verdict, now))
             else:
                 found.events[i], found.moments[i] = verdict
         return found if all(good) else found.only(good)

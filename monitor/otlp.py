@@ -44,8 +44,8 @@ class OtlpPartition(Partition):
         items = np.arange(len(records)) - np.repeat(many.cumsum() - many, many)
         scanned = self._scan(records, *within)
         left = scanned.left(len(records))
-        found = Records(left, *self._fast().decode([records[at] for at in left]))
-        found = self._held(records, found, within, [messages[number] for number in of.tolist()])
+        found = self._found(left, [records[at] for at in left])
+        found = self._held(found, within, [messages[number] for number in of.tolist()])
         of_offsets, of_logged = marks(batch, within[1])
         offsets, logged = of_offsets[of], of_logged[of]
         found, scanned = self._new(found, scanned, offsets, logged, tally)
@@ -61,14 +61,12 @@ class OtlpPartition(Partition):
         self._end(batch, tally)
         return tally
 
-    def _held(
-        self, records: Sequence[bytes], found: Records, within: tuple[int, int], messages: Sequence[OtlpBatch]
-    ) -> Records:
+    def _held(self, found: Records, within: tuple[int, int], messages: Sequence[OtlpBatch]) -> Records:
         """Decide on what the fast way left, and on odd times. What was not refused; `messages` are the records'."""
         good = [True] * len(found.events)
         for i in found.odd(*within):
             at = found.positions[i]
-            verdict = self._judge(records[at], found.events[i], found.moments[i], *within)
+            verdict = self._judge(found.values[i], found.events[i], found.moments[i], *within)
             if isinstance(verdict, Reject):
                 good[i] = False
                 messages[at].rejected[verdict.reason] += 1

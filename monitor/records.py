@@ -31,6 +31,7 @@ class Records:
 
     positions: list[int]
     """In the batch."""
+    values: list[bytes | None]
     events: list[Any]
     moments: list[Any]
     """Unix microseconds; None where the fast way was in doubt."""
@@ -45,7 +46,7 @@ class Records:
 
     def only(self, keep: Sequence[bool]) -> "Records":
         """Those where `keep` is true."""
-        columns = self.positions, self.events, self.moments
+        columns = self.positions, self.values, self.events, self.moments
         return Records(*(list(compress(column, keep)) for column in columns))
 
 
