@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.brokers import Kafka
+from benchmarks.common import last_words, say
 from benchmarks.meddler import Meddler
 from monitor.clock import monotonic
 from monitor.errors import UserError
@@ -46,7 +47,10 @@ class Slot:
         """Start another worker where one has ended."""
         if self.process is None or self.process.poll() is not None:
             if self.process is not None:
-                self.ends[self.process.returncode] += 1
+                code = self.process.returncode
+                self.ends[code] += 1
+                if code > 0:  # by itself; why, its log says, which both slots' workers write to
+                    say(f"a worker ended with exit code {code}: {last_words(self.workers.folder / 'worker.log')}")
             self.start()
 
     def kill(self) -> bool:
