@@ -1,13 +1,13 @@
 """The policy as a model: what pages whom, at which target, with which budget of false pages. No I/O."""
 
-import re
 from collections.abc import Iterator
 from datetime import date
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Literal, get_args
 from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from alerts.written import Address, Budget, Folder, Key, Span, Target, Version
 from schemas.base import Name
 from schemas.finding import Direction, IncidentSeverity
 from schemas.kpis import ARRIVALS, CATALOGUE, KPIS, PROMPT_MIX, TELEMETRY_COMPLETENESS
@@ -29,28 +29,10 @@ REFUSALS = "refusal_rate"
 EXTRA_SERIES = (TELEMETRY_COMPLETENESS, ARRIVALS)
 """Scored, but without counters of their own."""
 
-_Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._:/+-]{0,63}$")]
-_Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
-_Folder = Annotated[str, StringConstraints(pattern=r"^https://[A-Za-z0-9.-]+(?:/[A-Za-z0-9._~/-]*)?/$")]
-_Address = Annotated[
-    str,
-    StringConstraints(
-        pattern=r"^https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[1-9][0-9]{0,4})?(?:/[A-Za-z0-9._~%/-]*)?$"
-    ),
-]
-"""Without a user, a password, or anything after a question mark."""
-_NUMBER = r"(?:0*[1-9][0-9_]*(?:\.[0-9]+)?|0*\.0*[1-9][0-9]*|0+\.[0-9]*[1-9][0-9]*)"
-_UNIT = r"(?:s|secs?|seconds?|m|mins?|minutes?|h|hours?|d|days?|w|weeks?)"
-Budget = Annotated[str, StringConstraints(pattern=rf"^{_NUMBER}\s*/\s*(?:{_NUMBER})?\s*{_UNIT}$")]
-"""Pages per time: 1/week, 2/day, 1/1000 weeks."""
-Span = Annotated[str, StringConstraints(pattern=r"^[1-9][0-9]{0,3}[smh]$")]
-"""A length of time: 30s, 3m, 1h."""
-Target = Annotated[float, Field(gt=0.0, lt=0.5)]
-"""The share of bad events that is allowed for good."""
-
 
 class _Closed(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    # The texts below keys are what the JSON Schema says of them.
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
 
 class Targets(_Closed):
@@ -72,7 +54,9 @@ class Count(_Closed):
     """So many bad events within this time alert, whatever the rate."""
 
     at_least: Annotated[int, Field(ge=1)]
+    """From so many on."""
     within: Literal["5m", "15m", "1h"]
+    """In so long a time."""
 
 
 class KpiPolicy(_Closed):
@@ -81,33 +65,40 @@ class KpiPolicy(_Closed):
     budget: Budget | None = None
     """False pages of this KPI of one feature. None: its share of the feature's."""
     directions: Directions | None = None
+    """Which of its changes alert. None: as of the others."""
     pages: bool = True
+    """False: its incidents are found and stored, and none of them alerts."""
     severity: Severity | None = None
     """Of its incidents and of a burnt target. None: the catalogue's."""
     coverage_floor: Annotated[float, Field(gt=0.0, le=1.0)] | None = None
     """Below it the KPI is unknown, which alerts. None: the policy's, or else the catalogue's."""
     targets: Targets | None = None
+    """The share of bad events that is allowed for good, by tier. None: it is not held against any."""
     count: Count | None = None
+    """Of classes of which a single event is too many. None: single events do not alert."""
 
 
 class FeaturePolicy(_Closed):
     """What is known of one feature."""
 
     tier: RiskTier
-    owner: _Name | None = None
+    """Its risk tier: which targets hold, and whether single severe events page."""
+    owner: Key | None = None
     """A team. None: the owner of everything else."""
     guardrails: bool = True
     """False: it has none, on purpose, so traffic without evaluations is no news."""
     heartbeats: bool = True
     """False: it runs now and then, as a batch does, so that none comes is no news."""
+    arrivals: bool = True
+    """False: how many interactions come is no news, as of a batch, so no incident on arrivals alerts."""
 
 
 class Team(_Closed):
     """Where a team is told. Names of secret files, never secrets."""
 
-    pagerduty_key: _Name
+    pagerduty_key: Key
     """File with the routing key, in Alertmanager's folder of secrets."""
-    tickets_key: _Name | None = None
+    tickets_key: Key | None = None
     """File with the routing key of a PagerDuty service that wakes nobody: tickets go there."""
     slack_channel: Annotated[str, StringConstraints(pattern=r"^#[a-z0-9_-]{1,79}$")] | None = None
     """Where tickets go, too. Without both they stay in Alertmanager's list."""
@@ -117,7 +108,9 @@ class Probe(_Closed):
     """How often `vigil probe` sends a known-bad interaction, and after how long without one that is a page."""
 
     every: Span
+    """How often one is sent."""
     deadline: Span
+    """After so long without one that came through it pages; three times `every` or more."""
 
     @model_validator(mode="after")
     def _one_may_be_late(self) -> "Probe":
@@ -130,10 +123,13 @@ class QuietHours(_Closed):
     """When warnings wait. What is critical is never silenced, by construction: its routes have no such entry."""
 
     begin: Annotated[str, StringConstraints(pattern=r"^(?:[01][0-9]|2[0-3]):[0-5][0-9]$")]
+    """HH:MM, such as 22:00."""
     end: Annotated[str, StringConstraints(pattern=r"^(?:(?:[01][0-9]|2[0-3]):[0-5][0-9]|24:00)$")]
+    """HH:MM; of the day after where it is not later than `begin`. 24:00 is midnight."""
     days: Annotated[list[Day], Field(min_length=1)] = Field(default_factory=lambda: list(DAYS))
     """Days on which it begins."""
     zone: str = "UTC"
+    """Time zone of both, such as Europe/Berlin."""
 
     @field_validator("zone")
     @classmethod
@@ -152,13 +148,16 @@ class QuietHours(_Closed):
 class Policy(_Closed):
     """A KPI without an entry pages by the defaults."""
 
-    version: _Version
+    version: Version
+    """A name of your own, which stands in every score and incident."""
     budget: Budget = "1/week"
     """False pages of one feature. Its KPIs share it evenly; one with a budget of its own leaves its share unused."""
     directions: Directions = "both"
+    """Which changes alert."""
     coverage_floor: Annotated[float, Field(ge=0.0, le=1.0)] | None = None
     """Below it a KPI is unknown, unless it has a floor of its own. None: the catalogue's."""
     kpis: dict[str, KpiPolicy] = Field(default_factory=dict)
+    """What is different for a KPI, by its name."""
     least_bad: Annotated[int, Field(ge=1)] = 20
     """A rate alerts only when it rests on so many bad events: 1 of 2 is no rate."""
     count_pages_in: list[RiskTier] = ["ga", "regulated"]
@@ -166,21 +165,24 @@ class Policy(_Closed):
     default_tier: RiskTier = "beta"
     """Of a feature that is not named below."""
     features: dict[Name, FeaturePolicy] = Field(default_factory=dict)
-    owner: _Name = "safety"
+    """Your features by name."""
+    owner: Key = "safety"
     """The team of everything that has no owner of its own, Vigil itself included."""
-    teams: dict[_Name, Team] = Field(
+    teams: dict[Key, Team] = Field(
         default_factory=lambda: {"safety": Team(pagerduty_key="pagerduty-routing-key")}, min_length=1
     )
+    """Where each team is told."""
     quiet_hours: list[QuietHours] = Field(default_factory=list)
+    """When warnings wait. Critical never does."""
     probe: Probe | None = None
     """None: nobody sends any, so that none comes through is no news."""
-    dead_man: _Address | None = None
+    dead_man: Address | None = None
     """What pages when Watchdog does not come any more, outside this cluster. None: nobody misses it."""
     missed_probes: Count = Count(at_least=1, within="15m")
     """So many known-bad interactions that the filters looked at and let pass alert."""
-    runbooks: _Folder = "https://runbooks.example.com/vigil/"
+    runbooks: Folder = "https://runbooks.example.com/vigil/"
     """Where you serve alerts/runbooks, with a slash at the end."""
-    grafana: _Folder | None = None
+    grafana: Folder | None = None
     """Where your Grafana is, with a slash at the end; pages then link to its dashboards. None: no links."""
 
     @field_validator("version", mode="before")
@@ -189,9 +191,14 @@ class Policy(_Closed):
         # YAML reads 7 as a number and 2026-11-21 as a date.
         return str(value) if isinstance(value, int | float | date) else value
 
-    def pages(self, kpi: str, direction: Direction) -> bool:
-        """Whether a change of this KPI in this direction pages. What is asked is told, and pages nobody."""
+    def pages(self, kpi: str, direction: Direction, feature: str = "") -> bool:
+        """Whether a change of this KPI in this direction pages. What is asked is told, and pages nobody.
+
+        Without a feature: of one that is not named.
+        """
         one = self.of(kpi)
+        if kpi == ARRIVALS and feature in self.without("arrivals"):
+            return False
         return kpi != PROMPT_MIX and one.pages and (one.directions or self.directions) in (direction, "both")
 
     def of(self, kpi: str) -> KpiPolicy:
@@ -221,6 +228,10 @@ class Policy(_Closed):
             return self.of(kpi).severity or "critical"
         return "warning" if direction == "down" and kpi != ARRIVALS else self.severity(kpi)
 
+    def without(self, what: Literal["guardrails", "heartbeats", "arrivals"]) -> list[str]:
+        """The features of which the policy says that this is no news, in order of their names."""
+        return sorted(name for name, feature in self.features.items() if not getattr(feature, what))
+
     def tier_features(self, tier: RiskTier) -> list[str]:
         """The features named for a tier, in order of their names."""
         return sorted(name for name, feature in self.features.items() if feature.tier == tier)
@@ -248,6 +259,9 @@ def _idle(policy: Policy) -> Iterator[tuple[tuple[str, ...], str]]:
     for name in policy.teams if "teams" in policy.model_fields_set else ():
         if name not in owners:
             yield ("teams", name), "this team owns nothing, so it is told nothing; name it as an owner, or remove it"
+    for name in policy.without("arrivals"):
+        if not (policy.pages(ARRIVALS, "up") or policy.pages(ARRIVALS, "down")):
+            yield ("features", name, "arrivals"), "no incident on arrivals alerts anyway; remove it"
     if PROBE_FEATURE in policy.features:
         yield ("features", PROBE_FEATURE), "this is the feature of `vigil probe`, which is in no KPI; remove it"
 
@@ -282,17 +296,3 @@ def notes(policy: Policy) -> Iterator[str]:
 def seconds_of(span: str) -> int:
     """A Span in seconds."""
     return int(span[:-1]) * {"s": 1, "m": 60, "h": 3600}[span[-1]]
-
-
-def regex_of(names: list[str]) -> str:
-    """A PromQL and Alertmanager matcher for exactly these names."""
-    return "|".join(re.sub(r"[.+]", lambda found: f"[{found[0]}]", name) for name in names)
-
-
-def json_schema() -> dict[str, Any]:
-    """The JSON Schema of a policy file, for editors."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Vigil policy",
-        **Policy.model_json_schema(),
-    }

@@ -1,6 +1,7 @@
 """From the policy to rules, routes and what others adopt: texts by path below alerts/. Pure; `monitor` writes them."""
 
 import json
+from typing import Any
 
 from alerts.build.adopt import adopted
 from alerts.build.counts import count_groups
@@ -12,7 +13,7 @@ from alerts.build.routes import HEAD, alertmanager
 from alerts.build.rule import Rule
 from alerts.build.telemetry import telemetry_groups
 from alerts.build.text import yaml_text
-from alerts.policy import Policy, json_schema
+from alerts.policy import Policy
 
 _RULES = {
     "kpis": (kpi_groups, "KPIs from the stream's own counters against their targets, so right without the scorer."),
@@ -25,6 +26,15 @@ _RULES = {
     "watchdog": (watchdog_groups, "Always fires; what watches for its absence must live somewhere else."),
 }
 SCHEMA = "policy.schema.json"
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema of a policy file, for editors."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **Policy.model_json_schema(),
+        "title": "Vigil policy",
+    }
 
 
 def rule_groups(policy: Policy) -> dict[str, list[Rule]]:

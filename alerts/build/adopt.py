@@ -6,8 +6,8 @@ from typing import Any
 
 from alerts.build.rates import with_targets
 from alerts.build.rule import BOARDS, Rule, group, record
-from alerts.build.text import yaml_text
-from alerts.policy import Policy, regex_of
+from alerts.build.text import regex_of, yaml_text
+from alerts.policy import Policy
 from schemas.kpis import KPIS
 
 _EVERY = "5s"

@@ -2,18 +2,24 @@
 
 from alerts.queries import NAMES, load
 
-_UTC = '.UTC.Format "2006-01-02T15:04:05Z"'
+FIRST = (
+    "{{ $all := .Alerts }}{{ if .Alerts.Firing }}{{ $all = .Alerts.Firing }}{{ end }}{{ $first := index $all 0 }}"
+    "{{ range $all }}{{ if .StartsAt.Before $first.StartsAt }}{{ $first = . }}{{ end }}{{ end }}"
+)
+"""Begins a template that speaks of `$first`: of the alerts of a page, the one that began first and still fires. When
+none does, of all. Alertmanager sorts them by their labels."""
+UTC = '.UTC.Format "2006-01-02T15:04:05Z"'
 _HOUR, _QUARTER = 3_600_000_000_000, 900_000_000_000
 """Nanoseconds, as Go counts a duration."""
 
 
 def _time(shift: int) -> str:
-    """The time at which the first alert of the page began, shifted by so many nanoseconds."""
-    moment = f"(.StartsAt.Add {shift})" if shift else ".StartsAt"
-    return f"{{{{ with index .Alerts 0 }}}}{{{{ {moment}{_UTC} }}}}{{{{ end }}}}"
+    """The time at which the first alert of the page began, shifted by so many nanoseconds. After FIRST."""
+    moment = f"($first.StartsAt.Add {shift})" if shift else "$first.StartsAt"
+    return f"{{{{ {moment}{UTC} }}}}"
 
 
-SINCE = _time(0)
+SINCE = f"{FIRST}{_time(0)}"
 _VALUES = {
     "feature": "{{ .CommonLabels.feature }}",
     "kpi": "{{ .CommonLabels.kpi }}",
@@ -34,11 +40,11 @@ def _given(query: str) -> str:
     if query == "is_the_monitor_whole":  # the store knows each partition's newest moment only, so it is asked about now
         values |= {"at": "now"}
     given = "".join(f" --param {name}={values[name]}" for name in parameters)
-    return f'{{{{ if eq .CommonAnnotations.query "{query}" }}}}{given}{{{{ end }}}}'
+    return f'{{{{ if eq $first.Annotations.query "{query}" }}}}{given}{{{{ end }}}}'
 
 
 COMMAND = (
-    "{{ if .CommonAnnotations.query }}vigil sql --query-name {{ .CommonAnnotations.query }}"
-    f"{''.join(map(_given, NAMES))}{{{{ end }}}}"
+    f"{FIRST}{{{{ with $first.Annotations.query }}}}vigil sql --query-name {{{{ . }}}}{{{{ end }}}}"
+    f"{''.join(map(_given, NAMES))}"
 )
 """An Alertmanager template; nothing where the alert has no query. KeyError: a stored query has a new parameter."""

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from alerts.build.rule import Alert, Rule, group, record, rule
-from alerts.policy import TIERS, Policy, regex_of, seconds_of
+from alerts.build.text import regex_of
+from alerts.policy import TIERS, Policy, seconds_of
 
 _STARTED = "vigil_start_time_seconds"
 """When a worker started: every worker shows it, and all its counters began at 0 then."""

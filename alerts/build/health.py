@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from alerts.build.rule import Alert, Rule, group, rule
 from alerts.policy import Policy
 
+_TELEMETRY = '"ai[.]telemetry.*"'
+"""The topics whose records are counted."""
+
 
 def health_groups(policy: Policy) -> list[Rule]:
     """The monitor's own alerts."""
@@ -76,23 +79,12 @@ def _lagging() -> Iterator[Alert]:
         ),
         query="is_the_monitor_whole",
     )
-    yield Alert(
-        name="VigilWatermarkStale",
-        # A partition that nobody shows any more goes on ageing, as long as another one of its topic is shown: it
-        # belongs to nobody, or to a worker that cannot be scraped. Where none is left the topic was switched off, or
-        # all workers are gone, which has an alert of its own.
-        expr=(
-            "time() - max by (topic, partition) (last_over_time(vigil_watermark_timestamp_seconds[1d])) > 180\n"
-            "  and on (topic)\nvigil_watermark_timestamp_seconds"
-        ),
-        wait="5m",
-        severity="error",
-        summary="A partition's time stands still, so no window closes and nothing is scored",
-        description=(
-            "Partition {{ $labels.partition }} of {{ $labels.topic }} is complete only until"
-            " {{ $value | humanizeDuration }} ago, as far as workers show."
-        ),
-        query="is_the_monitor_whole",
+    # Windows close by the partitions of telemetry alone; what comes on the others only comes late.
+    yield _stale(
+        f"=~{_TELEMETRY}", "error", "A partition's time stands still, so no window closes and nothing is scored"
+    )
+    yield _stale(
+        f"!~{_TELEMETRY}", "warning", "A partition of changes or reviews stands still, so what people say is not heard"
     )
     refused = "sum by (topic) (increase(vigil_dead_letters_total[15m]))\n  /\n"
     read = "(sum by (topic) (increase(vigil_records_total[15m])) > 0)\n"
@@ -109,6 +101,29 @@ def _lagging() -> Iterator[Alert]:
         severity="warning",
         summary="Vigil refuses many records, so what they tell is not counted",
         description="{{ $value | humanizePercentage }} of what came on {{ $labels.topic }} in 15 minutes was refused.",
+        query="is_the_monitor_whole",
+    )
+
+
+def _stale(topics: str, severity: str, summary: str) -> Alert:
+    """A partition that nobody shows any more goes on ageing, as long as another one of its topic is shown.
+
+    It belongs to nobody, or to a worker that cannot be scraped. Where none is left the topic was switched off, or all
+    workers are gone, which has an alert of its own.
+    """
+    return Alert(
+        name="VigilWatermarkStale",
+        expr=(
+            "time() - max by (topic, partition) (last_over_time(vigil_watermark_timestamp_seconds[1d])) > 180\n"
+            f"  and on (topic)\nvigil_watermark_timestamp_seconds{{topic{topics}}}"
+        ),
+        wait="5m",
+        severity=severity,
+        summary=summary,
+        description=(
+            "Partition {{ $labels.partition }} of {{ $labels.topic }} is complete only until"
+            " {{ $value | humanizeDuration }} ago, as far as workers show."
+        ),
         query="is_the_monitor_whole",
     )
 

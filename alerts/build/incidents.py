@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 
 from alerts.build.rule import Alert, Rule, group, rule
-from alerts.policy import EXTRA_SERIES, REFUSALS, Policy, regex_of
+from alerts.build.text import regex_of
+from alerts.policy import EXTRA_SERIES, REFUSALS, Policy
 from schemas.finding import Direction, IncidentSeverity
-from schemas.kpis import KPIS
+from schemas.kpis import ARRIVALS, KPIS
 
 _SCORED = (*(kpi.name for kpi in KPIS), *EXTRA_SERIES)
 _PATIENCE = "10m"
@@ -42,13 +43,22 @@ def _others(policy: Policy) -> Iterator[Alert]:
             if names:
                 yield Alert(
                     name=alert_of(names[0], direction),
-                    expr=_open("feature, kpi, direction", regex_of(names), direction),
+                    expr=_open("feature, kpi, direction", regex_of(names), direction) + _but(policy, names),
                     severity=severity,
                     summary="A safety KPI of an AI feature has left its baseline",
                     description=_description("Incident open, direction {{ $labels.direction }},", "Bad"),
                     query="which_slices",
                     labels=(("direction", direction),),
                 )
+
+
+def _but(policy: Policy, kpis: list[str]) -> str:
+    """Leaves out the arrivals of features of which the policy says that they are no news."""
+    without = regex_of(policy.without("arrivals"))
+    if ARRIVALS not in kpis or not without:
+        return ""
+    series = f'vigil_incident_open{{kpi="{ARRIVALS}", feature=~"{without}"}}'
+    return f"\n  unless on (feature, kpi)\nlast_over_time({series}[{_PATIENCE}])"
 
 
 def _wanted(policy: Policy, kpi: str, direction: Direction, severity: IncidentSeverity) -> bool:

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from alerts.build.counts import seen, severities
 from alerts.build.rule import Alert, Rule, group, record, rule
-from alerts.policy import Policy, Probe, regex_of, seconds_of
+from alerts.build.text import regex_of
+from alerts.policy import Policy, Probe, seconds_of
 from schemas.probes import PROBE_FEATURE
 
 _OURS, _THEIRS = f'feature="{PROBE_FEATURE}"', f'feature!="{PROBE_FEATURE}"'
@@ -68,7 +69,7 @@ def _unknown(policy: Policy) -> Alert:
     """Not where the policy says that there is no guardrail. Its KPI is that of VigilNoGuardrailEvaluations, which is
     the page for the same fault in traffic, and mutes this one.
     """
-    without = regex_of(sorted(name for name, feature in policy.features.items() if not feature.guardrails))
+    without = regex_of(policy.without("guardrails"))
     matcher = f'{{feature!~"{without}"}}' if without else ""
     return Alert(
         name="VigilProbeMissed",

@@ -6,7 +6,8 @@ Counters come from the stream, so these alerts go on while the scorer or the sto
 from collections.abc import Iterator
 
 from alerts.build.rule import Alert, Rule, group, record, rule
-from alerts.policy import TIERS, Policy, regex_of
+from alerts.build.text import regex_of
+from alerts.policy import TIERS, Policy
 from schemas.vocabulary import RiskTier
 
 FAST = (("14.4", "1h", "5m"), ("6", "6h", "30m"))

@@ -1,40 +1,29 @@
-"""Alertmanager's configuration: who is told, when warnings wait, and what mutes what. Secrets are files."""
+"""Alertmanager's configuration: who is told, when warnings wait, what is one page, and what mutes what."""
 
 from collections.abc import Iterator
 from typing import Any
 
-from alerts.build.asking import COMMAND, SINCE
-from alerts.policy import DAYS, Policy, QuietHours, Team, regex_of
+from alerts.build.page import pagerduty, slack
+from alerts.build.text import regex_of
+from alerts.policy import DAYS, Policy, QuietHours, Team
 
 HEAD = """Built by `vigil policy build` from alerts/policy.yaml; change that.
 Who is told, and when not. Secrets are files and never in here. `vigil demo` runs this file with other
 addresses and shorter waits. To be told of what can wait, give the team a slack_channel in the policy; to be told
 when nothing comes out any more, give it dead_man, the address of a service outside this cluster."""
 
-_SECRETS = "/etc/alertmanager/secrets"
 _QUIET = "quiet-hours"
 _PAGE_WAIT, _TICKET_WAIT = "1s", "10s"
-"""From the first alert of a group to its message. The alerts of a group are of one alert, feature and KPI, so they come
-out of one evaluation, all at once: a second is enough. A ticket waits longer, for the critical alert of the next
-evaluation that mutes it."""
+"""From the first alert of a group to its message. What joins a page later pages nobody, so a second is enough. A ticket
+waits longer, for the critical alert of the next evaluation that mutes it."""
 _PAGE_REPEAT, _TICKET_REPEAT = "30m", "4h"
 """PagerDuty adds a repeated trigger to the open incident and tells nobody. Where somebody resolved that by hand, it is
 the next page: Alertmanager does not know of it, nor does it tell the end of what ended while it was muted."""
 _LESSER = 'severity=~"warning|info|none"'
-# PagerDuty takes these four words only. Mapped, never passed through; what is not known is an error.
-_SEVERITY = (
-    '{{ if match "^(critical|warning|info)$" .CommonLabels.severity }}{{ .CommonLabels.severity }}'
-    '{{ else if eq .CommonLabels.severity "none" }}info{{ else }}error{{ end }}'
-)
-_TITLE = (
-    "{{ .CommonAnnotations.summary }}{{ with .CommonLabels.feature }}: {{ . }}{{ end }}"
-    "{{ with .CommonLabels.kpi }}, {{ . }}{{ end }}{{ with .CommonLabels.direction }} {{ . }}{{ end }}"
-)
-"""What a telephone shows: what is wrong, where, and with which KPI."""
-_INCIDENTS = "{{ with .CommonLabels.feature }}vigil incidents list --feature {{ . }}{{ end }}"
-_RUNBOOK = "{{ .CommonAnnotations.runbook_url }}"
-_QUERIES = "{{ with .CommonAnnotations.runbook_url }}{{ . }}#diagnosis{{ end }}"
-_DASHBOARD = "{{ .CommonAnnotations.dashboard_url }}"
+_ONE_KPI = ['severity="critical"', 'feature=~".+"', 'feature!="other"', 'kpi=~".+"']
+"""Pages that are about one KPI of one feature. Feature "other" stands for many, which must not join one another."""
+_UNKNOWN = ['alertname=~"VigilTelemetryIncomplete|VigilNoGuardrailEvaluations"', 'kpi!="telemetry_completeness"']
+"""Nobody evaluates this KPI, which is another fault than that it is bad."""
 
 
 def alertmanager(policy: Policy) -> dict[str, Any]:
@@ -68,10 +57,20 @@ def _routes(policy: Policy) -> Iterator[dict[str, Any]]:
             yield {
                 "matchers": [f'feature=~"{regex_of(names)}"'],
                 "receiver": f"pagerduty-{team}",
-                "routes": [_lesser(policy, f"tickets-{team}")],
+                "routes": [*_one_page(f"pagerduty-{team}"), _lesser(policy, f"tickets-{team}")],
             }
+    yield from _one_page("pagerduty")
     yield {"matchers": ['severity=~"critical|error"'], "receiver": "pagerduty"}
     yield _lesser(policy, "tickets")
+
+
+def _one_page(receiver: str) -> Iterator[dict[str, Any]]:
+    """One page for one KPI of one feature, whichever of its alerts comes first, and until the last one ends.
+
+    A group and not an inhibition, which loses ends and pages anew when what muted ends first (docs/decisions/0018).
+    """
+    for matchers in ([*_ONE_KPI, *_UNKNOWN], _ONE_KPI):
+        yield {"matchers": matchers, "receiver": receiver, "group_by": ["feature", "kpi"]}
 
 
 def _lesser(policy: Policy, receiver: str) -> dict[str, Any]:
@@ -120,8 +119,8 @@ def _inhibitions() -> list[dict[str, Any]]:
             "source_matchers": ['alertname="VigilIntakeStopped"'],
             "target_matchers": ['alertname=~"VigilWatermarkStale|VigilScorerStale|VigilProbeLost"'],
         },
-        {  # no window closes while one partition stands still, so nobody can score
-            "source_matchers": ['alertname="VigilWatermarkStale"'],
+        {  # no window closes while one partition of telemetry stands still, so nobody can score
+            "source_matchers": ['alertname="VigilWatermarkStale"', 'topic=~"ai[.]telemetry.*"'],
             "target_matchers": ['alertname="VigilScorerStale"'],
         },
     ]
@@ -152,11 +151,11 @@ def _span(begin: str, end: str, days: list[str], zone: str) -> dict[str, Any]:
 
 def _receivers(policy: Policy) -> Iterator[dict[str, Any]]:
     owner = policy.teams[policy.owner]
-    yield {"name": "pagerduty", "pagerduty_configs": [_pagerduty(policy, owner.pagerduty_key)]}
+    yield {"name": "pagerduty", "pagerduty_configs": [pagerduty(policy, owner.pagerduty_key)]}
     yield _tickets(policy, "tickets", owner)
     for name, team in policy.teams.items():
         if name != policy.owner and any(one.owner == name for one in policy.features.values()):
-            yield {"name": f"pagerduty-{name}", "pagerduty_configs": [_pagerduty(policy, team.pagerduty_key)]}
+            yield {"name": f"pagerduty-{name}", "pagerduty_configs": [pagerduty(policy, team.pagerduty_key)]}
             yield _tickets(policy, f"tickets-{name}", team)
 
 
@@ -170,50 +169,7 @@ def _dead_man(policy: Policy) -> dict[str, Any]:
 def _tickets(policy: Policy, name: str, team: Team) -> dict[str, Any]:
     receiver: dict[str, Any] = {"name": name}
     if team.tickets_key is not None:
-        receiver["pagerduty_configs"] = [_pagerduty(policy, team.tickets_key)]
+        receiver["pagerduty_configs"] = [pagerduty(policy, team.tickets_key)]
     if team.slack_channel is not None:
-        receiver["slack_configs"] = [_slack(policy, team.slack_channel)]
+        receiver["slack_configs"] = [slack(policy, team.slack_channel)]
     return receiver
-
-
-def _slack(policy: Policy, channel: str) -> dict[str, Any]:
-    dashboard = f" <{_DASHBOARD}|Dashboard>" if policy.grafana else ""
-    return {
-        "api_url_file": f"{_SECRETS}/slack-webhook",
-        "channel": channel,
-        "send_resolved": True,
-        "title": _TITLE,
-        "title_link": _RUNBOOK,
-        "text": (
-            "{{ range .Alerts.Firing }}{{ .Annotations.description }} {{ end }}"
-            f"<{_RUNBOOK}|Runbook> <{_QUERIES}|Queries>{dashboard}"
-        ),
-    }
-
-
-def _pagerduty(policy: Policy, key_file: str) -> dict[str, Any]:
-    """Names and numbers only. `firing` and `resolved` replace Alertmanager's own, which list every label."""
-    dashboard = [{"href": _DASHBOARD, "text": "Dashboard"}] if policy.grafana else []
-    return {
-        "routing_key_file": f"{_SECRETS}/{key_file}",
-        "send_resolved": True,
-        "description": _TITLE,
-        "severity": _SEVERITY,
-        "class": "{{ .CommonLabels.kpi }}",
-        "component": "{{ .CommonLabels.feature }}",
-        "group": "{{ .CommonLabels.service }}",
-        "client": "Vigil",
-        "details": {
-            "alert": "{{ .CommonLabels.alertname }}",
-            "firing": "{{ range .Alerts.Firing }}{{ .Annotations.description }} {{ end }}",
-            "resolved": "{{ range .Alerts.Resolved }}{{ .Annotations.description }} {{ end }}",
-            "since": SINCE,
-            "query": COMMAND,
-            "incidents": _INCIDENTS,
-        },
-        "links": [
-            {"href": _RUNBOOK, "text": "Runbook"},
-            *dashboard,
-            {"href": _QUERIES, "text": "Queries"},
-        ],
-    }

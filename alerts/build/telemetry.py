@@ -7,7 +7,8 @@ overwrite one another without a label.
 from collections.abc import Iterator
 
 from alerts.build.rule import Alert, Rule, group, record, rule
-from alerts.policy import Policy, regex_of
+from alerts.build.text import regex_of
+from alerts.policy import Policy
 from schemas.kpis import CATALOGUE
 
 _GUARDED = "policy_violation_rate"
@@ -17,6 +18,8 @@ _COVERAGE = "feature_kpi:vigil_kpi_evaluated_per_interaction:ratio_rate5m"
 _COVERED_AT = "feature_kpi:vigil_kpi_last_covered_timestamp_seconds:max"
 _LAST = "feature:vigil_feature_last_heartbeat_timestamp_seconds:max"
 _WEEK = 604_800
+_HOVERS = "5m"
+"""A share that hovers about its line is one page, and not one each time that it falls below."""
 _SUMMARY = "Telemetry of an AI feature is incomplete, so its safety KPIs are unknown"
 
 
@@ -121,6 +124,7 @@ def _missing(policy: Policy) -> Iterator[Alert]:
         "6m",
         "Only {{ $value | humanizePercentage }} of the interactions that feature {{ $labels.feature }}"
         " says it had in 5 minutes arrived.",
+        keep=_HOVERS,
     )
     # 15 s more than the 2 min, so that a worker catching up on a short backlog does not fire. In a long one heartbeats
     # are old and they come: that is no silence, and VigilWatermarkStale says how late they are.
@@ -138,14 +142,17 @@ def _missing(policy: Policy) -> Iterator[Alert]:
 
 def _without_heartbeats(policy: Policy) -> str:
     """A matcher of the features that send none between their runs, as the policy says; "" for none."""
-    return regex_of(sorted(name for name, feature in policy.features.items() if not feature.heartbeats))
+    return regex_of(policy.without("heartbeats"))
 
 
-def _incomplete(symptom: str, expr: str, wait: str, description: str, kpi: str = "telemetry_completeness") -> Alert:
+def _incomplete(
+    symptom: str, expr: str, wait: str, description: str, kpi: str = "telemetry_completeness", keep: str = "0s"
+) -> Alert:
     return Alert(
         name="VigilTelemetryIncomplete",
         expr=expr,
         wait=wait,
+        keep=keep,
         severity="critical",
         summary=_SUMMARY,
         description=description,
@@ -158,7 +165,7 @@ def _uncovered(policy: Policy) -> Iterator[Alert]:
     """Interactions arrive, their evaluations do not. Only where there was coverage within a week: a feature that never
     had the guardrail is VigilNoGuardrailEvaluations, and of one that has none on purpose the policy says so.
     """
-    without = regex_of(_without_guardrails(policy))
+    without = regex_of(policy.without("guardrails"))
     for kpi, floor in _floors(policy):
         series, covered = f"{_COVERAGE}{_of(kpi)}", f"{_COVERED_AT}{_of(kpi)}"
         on_purpose = f'  unless\n{_COVERED_AT}{{kpi="{_GUARDED}", feature=~"{without}"}}\n'
@@ -171,11 +178,8 @@ def _uncovered(policy: Policy) -> Iterator[Alert]:
             "Only {{ $value | humanizePercentage }} of the interactions of feature {{ $labels.feature }}"
             " were evaluated for {{ $labels.kpi }} in 5 minutes; its value is unknown."
         )
-        yield _incomplete("uncovered", expr, "6m", what, kpi)  # lint calls two rules of the same labels a mistake
-
-
-def _without_guardrails(policy: Policy) -> list[str]:
-    return sorted(name for name, feature in policy.features.items() if not feature.guardrails)
+        # The KPI is a label, or lint would call two rules of the same labels a mistake.
+        yield _incomplete("uncovered", expr, "6m", what, kpi, _HOVERS)
 
 
 def _unguarded(policy: Policy) -> Iterator[Alert]:
@@ -183,7 +187,7 @@ def _unguarded(policy: Policy) -> Iterator[Alert]:
 
     Over an hour, so that a feature with two interactions a minute is seen too.
     """
-    without = regex_of(_without_guardrails(policy))
+    without = regex_of(policy.without("guardrails"))
     matcher = f'{{feature!~"{without}"}}' if without else ""
     for severity, tier in (("critical", '"regulated"'), ("warning", '~"internal|beta|ga"')):
         yield Alert(
@@ -194,6 +198,7 @@ def _unguarded(policy: Policy) -> Iterator[Alert]:
                 f"  * on (feature) group_left (tier)\nfeature:vigil_risk_tier:info{{tier={tier}}}"
             ),
             wait="15m",
+            keep="15m",  # traffic of about 100 an hour would end it and bring it back
             severity=severity,
             summary="An AI feature has traffic and not one guardrail evaluation",
             description=(

@@ -63,3 +63,8 @@ def _scalar(value: Any) -> str:
         plain = _PLAIN.fullmatch(value) and value.lower() not in _WORDS
         return value if plain else json.dumps(value, ensure_ascii=False)
     return json.dumps(value)
+
+
+def regex_of(names: list[str]) -> str:
+    """A PromQL and Alertmanager matcher for exactly these names."""
+    return "|".join(re.sub(r"[.+]", lambda found: f"[{found[0]}]", name) for name in names)

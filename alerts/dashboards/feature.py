@@ -1,6 +1,6 @@
 """One feature: each KPI with its coverage on top, what changed, which versions carry the traffic."""
 
-from grafana_foundation_sdk.builders import table
+from grafana_foundation_sdk.builders import stat, table
 from grafana_foundation_sdk.builders.dashboard import Dashboard, Row
 
 from alerts.dashboards import colours, events, groups, links, numbers, panels, variables
@@ -90,7 +90,6 @@ def build(rules: Rules) -> Dashboard:
 
 
 def _numbers(board: Dashboard, rules: Rules) -> Dashboard:
-    beat = f"time() - max by (feature) (vigil_feature_last_heartbeat_timestamp_seconds{{{ONE_FEATURE}}})"
     return with_panels(
         board,
         numbers.open_incidents(ONE_FEATURE),
@@ -103,13 +102,7 @@ def _numbers(board: Dashboard, rules: Rules) -> Dashboard:
             unit="percentunit",
             judged=colours.bad_below(limit(rules, *INCOMPLETE)),
         ),
-        panels.number(
-            "Last heartbeat",
-            "Age of the newest one; red from where the alert fires.",
-            instant_query(beat),
-            unit="s",
-            judged=colours.bad_from(limit(rules, *SILENT)),
-        ),
+        _heartbeat(rules),
         panels.number(
             "Interactions a second",
             "Over 5 minutes.",
@@ -117,6 +110,25 @@ def _numbers(board: Dashboard, rules: Rules) -> Dashboard:
             unit="ops",
         ),
     )
+
+
+def _heartbeat(rules: Rules) -> stat.Panel:
+    """Not judged of a feature that sends none between its runs, as the policy says."""
+
+    def age(matchers: str) -> str:
+        return f"time() - max by (feature) (vigil_feature_last_heartbeat_timestamp_seconds{{{matchers}}})"
+
+    without = rules.without_heartbeats
+    panel = panels.number(
+        "Last heartbeat",
+        "Age of the newest one; red from where the alert fires.",
+        instant_query(age(f'{ONE_FEATURE}, feature!~"{without}"' if without else ONE_FEATURE)),
+        unit="s",
+        judged=colours.bad_from(limit(rules, *SILENT)),
+    )
+    if not without:
+        return panel
+    return panels.not_judged(panel, instant_query(age(f'{ONE_FEATURE}, feature=~"{without}"'), ref_id="B"))
 
 
 def _now() -> table.Panel:

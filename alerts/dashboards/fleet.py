@@ -65,7 +65,8 @@ def build(rules: Rules) -> Dashboard:
 
 
 def _numbers(board: Dashboard, rules: Rules) -> Dashboard:
-    arrived, silent = INCOMPLETE[0], SILENT[0]
+    arrived, without = INCOMPLETE[0], rules.without_heartbeats
+    silent = f'{SILENT[0]}{{feature!~"{without}"}}' if without else SILENT[0]
     incomplete = f"{arrived} < {limit(rules, *INCOMPLETE):g}"
     quiet = f"({silent}) > {limit(rules, *SILENT):g}"
     return with_panels(
@@ -81,7 +82,7 @@ def _numbers(board: Dashboard, rules: Rules) -> Dashboard:
         ),
         panels.number(
             "Features silent",
-            "No heartbeat for longer than the alert allows.",
+            "No heartbeat for longer than the alert allows; without those that send none between their runs.",
             instant_query(f"count({quiet}) or 0 * count({silent})"),
             judged=colours.bad_from(1),
         ),

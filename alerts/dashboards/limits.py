@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from alerts.build.text import regex_of
 from alerts.policy import Policy
 from schemas.kpis import KPIS
 
@@ -48,6 +49,8 @@ class Rules:
     """Alert to its runbook's address."""
     floors: Mapping[str, float]
     """KPI to the coverage below which it is unknown."""
+    without_heartbeats: str = ""
+    """A regular expression for the features that send none between their runs; "" where there are none."""
 
 
 def read(rules: Sequence[Mapping[str, Any]], policy: Policy) -> Rules:
@@ -64,6 +67,7 @@ def read(rules: Sequence[Mapping[str, Any]], policy: Policy) -> Rules:
         runbooks=runbooks,
         addresses={rule["alert"]: rule["annotations"]["runbook_url"] for rule in alerts},
         floors={kpi.name: policy.floor(kpi.name, kpi.coverage_floor) for kpi in KPIS},
+        without_heartbeats=regex_of(policy.without("heartbeats")),
     )
 
 

@@ -64,6 +64,12 @@ def number(
     )
 
 
+def not_judged(panel: stat.Panel, query: Query) -> stat.Panel:
+    """The number, with a further query `B` whose value has the colour of what is known, however large it is."""
+    plain = {"mode": "absolute", "steps": [{"color": colours.KNOWN, "value": None}]}
+    return panel.with_target(query).override_by_query("B", [DynamicConfigValue("thresholds", plain)])
+
+
 def words(title: str, meaning: str, query: Query, *, width: int = 4) -> stat.Panel:
     """What the single row of a query says, a word or several, as they are."""
     return (

@@ -72,7 +72,7 @@ def _score_series(  # noqa: PLR0913  a series and where it goes
     if not told.scored:
         found.cold.append((history.feature, kpi))
     for page in _pages(history, watch, place, seen, told):
-        if policy.pages(kpi, page.direction):
+        if policy.pages(kpi, page.direction, history.feature):
             found.pages.append(page)
         else:
             found.silent[kpi] += 1

@@ -24,7 +24,7 @@ def score_values(values: Values, policy: Policy, begin: int, sharing: int = 1) -
         return found
     found.watched[values.kpi] += int(values.times[-1] - values.times[scored[0]]) + values.seconds
     for page in _pages(values, run, begin):
-        if policy.pages(values.kpi, page.direction):
+        if policy.pages(values.kpi, page.direction, values.feature):
             found.pages.append(page)
         else:
             found.silent[values.kpi] += 1

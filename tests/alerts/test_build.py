@@ -248,7 +248,7 @@ def test_each_dashboard_that_an_alert_links_to_exists_and_opens_on_the_feature_o
 
 
 def test_the_command_of_a_page_gives_each_stored_query_what_it_asks_for() -> None:
-    _, *parts = re.split(r'{{ if eq .CommonAnnotations.query "(\w+)" }}', COMMAND)
+    _, *parts = re.split(r'{{ if eq \$first.Annotations.query "(\w+)" }}', COMMAND)
     given = {query: re.findall(r"--param (\w+)=", text) for query, text in zip(parts[::2], parts[1::2], strict=True)}
     assert given == {query: [one.name for one in load_query(query).parameters] for query in QUERIES}
 

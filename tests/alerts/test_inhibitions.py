@@ -15,10 +15,10 @@ from tests.programs import ALERTMANAGER, PROMETHEUS, needs
 INCOMPLETE = {"alertname": "VigilTelemetryIncomplete", "severity": "critical"}
 
 
-def ask(alerting: Alerting, method: str, body: Any = None) -> Any:
+def ask(alerting: Alerting, method: str, body: Any = None, path: str = "/api/v2/alerts") -> Any:
     connection = http.client.HTTPConnection("127.0.0.1", urlsplit(alerting.alertmanager_url).port or 0, timeout=5.0)
     try:
-        connection.request(method, "/api/v2/alerts", json.dumps(body), {"Content-Type": "application/json"})
+        connection.request(method, path, json.dumps(body), {"Content-Type": "application/json"})
         answer = connection.getresponse()
         assert answer.status == http.HTTPStatus.OK
         return json.loads(answer.read() or b"null")
@@ -101,7 +101,7 @@ def test_when_all_workers_are_gone_one_page_stands_for_every_silent_feature(tmp_
 
 @needs(*PROMETHEUS)
 @needs(*ALERTMANAGER)
-def test_a_lost_probe_mutes_nothing_and_a_missed_one_is_a_fact(tmp_path: Path) -> None:
+def test_a_lost_probe_and_a_partition_of_changes_mute_nothing_and_a_missed_probe_is_a_fact(tmp_path: Path) -> None:
     """A sender that is down would otherwise hide a feature that is silent."""
     gap = INCOMPLETE | {"kpi": "telemetry_completeness", "feature": "chat"}
     missed = {"alertname": "VigilProbeMissed", "severity": "critical", "feature": "chat"}
@@ -113,7 +113,8 @@ def test_a_lost_probe_mutes_nothing_and_a_missed_one_is_a_fact(tmp_path: Path) -
             "no probe": {"alertname": "VigilProbeLost", "severity": "critical"},
             "silent": gap | {"symptom": "silent"},
             "missed": missed | {"basis": "count", "symptom": "missed"},
-            "stale": {"alertname": "VigilWatermarkStale", "severity": "critical"},
+            "stale": {"alertname": "VigilWatermarkStale", "severity": "warning", "topic": "ai.changes"},
+            "scorer that does not wait for that": {"alertname": "VigilScorerStale", "severity": "error"},
             "the same of traffic": unguarded | {"feature": "mail"},
             "not looked at": uncovered | {"feature": "mail"},
         },
@@ -154,7 +155,7 @@ def test_one_page_stands_for_all_silent_features_and_a_partition_for_the_scorers
             "silent other": silent | {"feature": "other"},
             "lost": silent | {"feature": "search", "symptom": "lost"},
             "no probe": {"alertname": "VigilProbeLost", "severity": "critical"},
-            "partition": {"alertname": "VigilWatermarkStale", "severity": "error", "partition": "3"},
+            "partition": {"alertname": "VigilWatermarkStale", "severity": "error", "topic": "ai.telemetry.otlp"},
             "scorer": {"alertname": "VigilScorerStale", "severity": "error", "instance": "a"},
             "store": {"alertname": "VigilInsertFailures", "severity": "error"},
         },

@@ -8,7 +8,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from alerts.build import files
+from alerts.build import files, json_schema
 from alerts.policy import Policy as Model
 from monitor.columns import FLOORS, SCORED
 from monitor.errors import UserError
@@ -47,11 +47,12 @@ CHANGES: dict[tuple[str, ...], tuple[Any, str]] = {
     ("least_bad",): (21, "rules"),
     ("count_pages_in",): (["ga", "regulated"], "rules"),
     ("default_tier",): ("beta", "rules"),
-    ("features",): ({"health-faq": {"tier": "regulated", "owner": "health"}}, "rules routes"),
+    ("features",): ({"health-faq": {"tier": "regulated", "owner": "health"}}, "backtest rules routes"),
     ("features", "search", "tier"): ("beta", "rules"),
     ("features", "search", "owner"): ("health", "rules routes"),
     ("features", "batch", "guardrails"): (True, "rules"),
     ("features", "batch", "heartbeats"): (True, "rules"),
+    ("features", "batch", "arrivals"): (True, "backtest rules"),
     ("owner",): ("health", "rules routes"),
     ("teams",): ({name: {"pagerduty_key": "k"} for name in ("safety", "health")}, "routes"),
     ("teams", "health", "pagerduty_key"): ("other-key", "routes"),
@@ -96,6 +97,7 @@ def comes_to(policy: Policy) -> dict[str, Any]:
                 for kpi in KPI_NAMES
             ],
             policy.floors(SCORED, FLOORS).tolist(),
+            policy.pages("arrivals", "down", "batch"),
         ],
         "rules": {path: text for path, text in built.items() if path.startswith("rules/")},
         "routes": built["alertmanager/alertmanager.yaml"],
@@ -143,11 +145,24 @@ def test_each_key_of_a_policy_has_an_effect_on_whom_it_concerns_and_on_nobody_el
         ("least_bad: 5\n", 2, "no KPI has targets"),
         ("teams:\n  safety: {pagerduty_key: k}\n  idle: {pagerduty_key: k}\n", 4, "owns nothing"),
         ("features:\n  vigil-probe: {tier: ga}\n", 3, "feature of `vigil probe`"),
+        ("kpis: {arrivals: {pages: false}}\nfeatures:\n  b: {tier: ga, arrivals: false}\n", 4, "alerts anyway"),
     ],
 )
 def test_what_would_come_to_nothing_is_refused_by_its_line(text: str, line: int, words: str) -> None:
     with pytest.raises(UserError, match=f"^p.yaml, line {line}: .*{words}"):
         whole_policy(f"version: v\n{text}", "p.yaml")
+
+
+def test_each_key_of_the_model_is_described_in_the_json_schema() -> None:
+    schema = json_schema()
+    models = {"Policy": schema, **schema["$defs"]}
+    tiers = {("Targets", tier) for tier in TARGETS}  # what they are stands at the whole
+    silent = {
+        (name, key) for name, model in models.items() for key, said in model["properties"].items()
+        if not said.get("description")
+    }  # fmt: skip
+    assert silent == tiers
+    assert schema["title"] == "Vigil policy"
 
 
 def test_what_is_asked_pages_nobody_in_a_backtest_either() -> None:
@@ -169,6 +184,14 @@ def test_of_arrivals_it_is_the_fall_that_is_as_bad_as_the_policy_says_for_the_st
         way: severity_of(policy, way) for way in ("up", "down")
     }
     assert severity_of(policy, "down") == "critical"
+
+
+def test_arrivals_of_a_feature_page_nobody_where_the_policy_says_that_they_are_no_news() -> None:
+    policy = read(FLEET)
+    assert {name: policy.pages("arrivals", "down", name) for name in ("batch", "search", "new")} == {
+        "batch": False, "search": True, "new": True,
+    }  # fmt: skip
+    assert policy.pages("unknown_outcome_rate", "up", "batch")
 
 
 def severity_of(policy: Policy, direction: str) -> str:
