@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
+from alerts.pool_policy import PoolPolicy
 from alerts.written import Address, Budget, Folder, Key, Span, Target, Version
 from schemas.base import Name
 from schemas.finding import Direction, IncidentSeverity
@@ -178,6 +179,7 @@ class Policy(_Closed):
     """None: nobody sends any, so that none comes through is no news."""
     dead_man: Address | None = None
     """What pages when Watchdog does not come any more, outside this cluster. None: nobody misses it."""
+    pools: PoolPolicy = PoolPolicy()
     missed_probes: Count = Count(at_least=1, within="15m")
     """So many known-bad interactions that the filters looked at and let pass alert."""
     runbooks: Folder = "https://runbooks.example.com/vigil/"

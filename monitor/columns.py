@@ -112,13 +112,14 @@ class Tables:
 class Layout:
     """Whose windows are laid out: where each feature begins, Unix seconds, its strata, in order, and the KPIs' floors.
 
-    After its beginning silence is a number of arrivals.
+    After its beginning silence is a number of arrivals. `rates_only`: arrivals and what is asked are not laid out.
     """
 
     series: Series
     first: Mapping[str, int] = field(default_factory=dict)
     strata: Mapping[str, Sequence[str]] = field(default_factory=dict)
     floors: Floats = field(default_factory=lambda: FLOORS)
+    rates_only: bool = False
 
     def slots(self, found: MaskCounts) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], int]:
         """Of each row the place of its feature and of its stratum, and how many strata are told apart."""
@@ -142,7 +143,10 @@ def tables(found: MaskCounts, expected: Expected, start: int, end: int, layout: 
     at = ((found.window_start - start) // WINDOW_SECONDS * features + of) * strata + stratum
     events = coo_array((found.n.astype(np.float64), (at, which)), (steps * features * strata, len(masks))).tocsr()
     shape = (steps, features, strata, len(SCORED))
-    by_stratum = [(events @ truth).reshape(shape) for truth in _truth(masks)]
+    by_stratum = [(events @ truth).reshape(shape) for truth in truth_of(masks)]
+    if layout.rates_only:
+        for table in by_stratum:
+            table[..., len(KPIS) :] = 0.0
     bad, evaluated, population = (table.sum(axis=2) for table in by_stratum)
     arrived_share = np.ones((steps, features))
     for (window, feature), (wanted, arrived) in expected.items():
@@ -151,7 +155,7 @@ def tables(found: MaskCounts, expected: Expected, start: int, end: int, layout: 
         evaluated[step, row, _COMPLETENESS] = population[step, row, _COMPLETENESS] = wanted
         bad[step, row, _COMPLETENESS] = max(wanted - arrived, 0.0)
     began = np.array([layout.first.get(name, start) for name in series.features])
-    silent = start + WINDOW_SECONDS * np.arange(steps)[:, None] < began
+    silent = (start + WINDOW_SECONDS * np.arange(steps)[:, None] < began) | layout.rates_only
     slots, arrivals = as_rate(np.where(silent, np.nan, bad[:, :, _ARRIVALS]))
     evaluated[:, :, _ARRIVALS] = population[:, :, _ARRIVALS] = slots
     bad[:, :, _ARRIVALS] = arrivals
@@ -181,7 +185,7 @@ def _coverage(evaluated: Floats, population: Floats, arrived_share: Floats) -> F
     return found
 
 
-def _truth(masks: npt.NDArray[np.uint64]) -> tuple[Floats, Floats, Floats]:
+def truth_of(masks: npt.NDArray[np.uint64]) -> tuple[Floats, Floats, Floats]:
     """Per mask and scored KPI: is it bad, evaluated, in the population; each of shape (masks, KPIs)."""
     found = np.zeros((3, len(masks), len(SCORED)))
     for row, mask in enumerate(masks):

@@ -12,6 +12,7 @@ from monitor.columns import SCORED, Series, judged_after
 from monitor.terms import Terms
 from monitor.windows import WINDOW_SECONDS
 from schemas.finding import Incident
+from schemas.pools import is_pool
 
 REFRESH_WINDOWS = 6
 """An open incident's size is written again this often: once a minute."""
@@ -64,7 +65,7 @@ class Incidents:
             feature=feature,
             kpi=kpi,
             state="open",
-            severity=self._terms.severity(kpi, rises),
+            severity=self._terms.severity(kpi, rises, is_pool(feature)),
             direction="up" if rises else "down",
             detected_at=_time(end),
             detector=self._terms.detector,

@@ -13,8 +13,12 @@ from detectors.rolling import learn_some
 from detectors.schedule import HISTORY
 from monitor.columns import SCORED
 from monitor.history import read_columns
+from monitor.pool_history import read_pool_to_learn
+from monitor.pool_windows import learn_pool
 from monitor.store.baselines import insert_knowledge, read_knowledge
 from monitor.terms import Terms
+from monitor.windows import WINDOW_SECONDS
+from schemas.pools import is_pool
 
 log = logging.getLogger("vigil.learning")
 Baselines = Mapping[str, Knowledge]
@@ -30,25 +34,38 @@ class Asked:
 
 
 _Key = tuple[Terms, str, Asked]
+_Learning = Callable[[Mapping[int, float]], dict[int, Knowledge]]
+"""From the budgets of KPIs, by place among SCORED, to what is known of them."""
 
 
 def learn_feature(client: Client, by: Terms, feature: str, asked: Asked) -> Baselines:
-    """Learn the KPIs of a feature that nobody has learned by these terms from what was stored before a moment, and
-    store them. Blocking, a second or so.
+    """Learn the KPIs of a feature, or of a pool, that nobody has learned by these terms from what was stored before a
+    moment, and store them. Blocking, a second or so.
 
     A history that breaks the learning leaves this feature WARMING until the next moment, and all others as they are.
     """
     known = read_knowledge(client, by, {feature: asked.at}).get(feature, {})
     missing = {place: by.budgets[place] for place, kpi in enumerate(SCORED) if kpi not in known}
     start = max(asked.at - HISTORY, asked.first)
-    [(_, columns)] = read_columns(client, [feature], start, asked.at, {feature: asked.first}, by.floor)
+    learn = _from_pool if is_pool(feature) else _from_feature
+    learning = learn(client, by, feature, start, asked)
     try:
-        learned = {SCORED[place]: one for place, one in learn_some(columns, asked.at, missing).items()}
+        learned = {SCORED[place]: one for place, one in learning(missing).items()}
     except (ArithmeticError, ValueError, IndexError):
         log.exception("nothing could be learned of %s; it is not scored until it learns again", feature)
-        return dict.fromkeys(SCORED, Knowledge(cold(0, columns.seconds)))
+        return dict.fromkeys(SCORED, Knowledge(cold(0, WINDOW_SECONDS)))
     insert_knowledge(client, by, feature, asked.at, learned)
     return known | learned
+
+
+def _from_feature(client: Client, by: Terms, feature: str, start: int, asked: Asked) -> _Learning:
+    [(_, columns)] = read_columns(client, [feature], start, asked.at, {feature: asked.first}, by.floor)
+    return lambda budgets: learn_some(columns, asked.at, budgets)
+
+
+def _from_pool(client: Client, by: Terms, pool: str, start: int, asked: Asked) -> _Learning:
+    windows = read_pool_to_learn(client, pool, start, asked.at, by.floor)
+    return lambda budgets: learn_pool(windows, budgets)
 
 
 class Library:

@@ -141,6 +141,14 @@ class Metrics:
             "Features of this worker without a score in the last windows, because there are too many.",
             registry=r,
         )
+        self.pools_not_scored = Gauge(
+            "vigil_pools_not_scored", "Pools of this worker without a score, because there are too many.", registry=r
+        )
+        self.pool_members_left_out = Gauge(
+            "vigil_pool_members_left_out",
+            "Features that are in no pool's sum in the last windows, because their pool is full.",
+            registry=r,
+        )
         self.scored_until = Gauge(
             "vigil_scored_until_timestamp_seconds",
             "End of the newest window the scorer has finished; 0 before the first, NaN where it has nothing to score.",

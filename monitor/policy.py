@@ -12,6 +12,7 @@ from pydantic import ValidationError
 import alerts
 from alerts.policy import Count, FeaturePolicy, KpiPolicy, Probe, QuietHours, Targets, Team, mistakes
 from alerts.policy import Policy as _Policy
+from alerts.pool_policy import PoolPolicy
 from detectors.base import Floats
 from monitor.durations import budget_of
 from monitor.errors import UserError
@@ -24,7 +25,7 @@ __all__ = [
 SHIPPED_POLICY = Path(alerts.__file__).parent / "policy.yaml"
 _SECTIONS = {
     "kpis": KpiPolicy, "features": FeaturePolicy, "teams": Team, "quiet_hours": QuietHours, "probe": Probe,
-    "missed_probes": Count,
+    "missed_probes": Count, "pools": PoolPolicy,
 }  # fmt: skip
 _PARTS = {"targets": Targets, "count": Count}
 

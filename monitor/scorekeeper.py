@@ -14,12 +14,15 @@ from monitor.clock import Clock, monotonic
 from monitor.errors import StoreUnavailableError
 from monitor.findings import Findings
 from monitor.learner import Library
-from monitor.metrics import Cap, Metrics
+from monitor.metrics import OTHER, Cap, Metrics
 from monitor.open_incidents import OpenIncidents
 from monitor.policy import SHIPPED_POLICY
 from monitor.policy_file import PolicyFile
+from monitor.pool_windows import MOST_POOLS
+from monitor.scorers import Scorers, ended_without
 from monitor.scoring import Scorer, opinions, owner
 from monitor.settings import Settings
+from monitor.sources import Pools
 from monitor.store.answers import read_resolved
 from monitor.store.findings import insert_incidents, insert_scores, read_open_incidents, read_scored_until
 from monitor.store.windows import audit_errors, read_watermarks
@@ -27,6 +30,7 @@ from monitor.succession import Succession
 from monitor.terms import Terms
 from monitor.windows import closed_until
 from schemas.finding import Incident, Score
+from schemas.pools import PREFIX, is_pool, pool_of
 from schemas.topics import TELEMETRY_TOPIC
 
 _ALIVE = timedelta(minutes=1)
@@ -34,6 +38,7 @@ _ALIVE = timedelta(minutes=1)
 _AUDITED = timedelta(days=1)
 _PATIENCE = 60.0
 """Seconds that scoring waits for baselines when it begins; the rest is learned while it runs."""
+_OTHER_POOLS = PREFIX + OTHER
 log = logging.getLogger("vigil.scoring")
 
 
@@ -42,7 +47,7 @@ class _StoppedError(Exception):
 
 
 class Scorekeeper:
-    """One worker's share of the scoring: the features that hash to the partitions it owns.
+    """One worker's share of the scoring: the features and pools whose names hash to the partitions it owns.
 
     `connect` opens a client for the thread that learns.
     """
@@ -58,10 +63,11 @@ class Scorekeeper:
         self._policy = PolicyFile(settings.policy or SHIPPED_POLICY, metrics, clock)
         self._next: Succession | None = None
         self._feature = Cap(settings.features)
-        self._open = OpenIncidents(metrics.incident_open, self._feature)
+        self._pool = Cap(MOST_POOLS)
+        self._open = OpenIncidents(metrics.incident_open, self._label)
         self._owned: frozenset[int] = frozenset()
         self._topics: dict[str, int] = {}
-        self._scorer: Scorer | None = None
+        self._scorer: Scorers | None = None
         self._score_by(self._policy.terms)
         self._unsent = Findings()
         self._stop = threading.Event()
@@ -117,23 +123,27 @@ class Scorekeeper:
             self._go_on()
             self._unsent.add(scorer.advance(self._client, end))
 
-    def _take_up(self, until: int) -> Scorer:
+    def _take_up(self, until: int) -> Scorers:
         """A scorer that goes on there, Unix seconds, knowing the stored past.
 
         Incidents that began or ended while nobody watched are told then.
         """
-        settings = self._settings
-        others = opinions(settings.opinions, max(self._terms.budgets))
-        scorer = Scorer(self._terms, self._library, until, settings.scored_features, self._owns, others)
+        settings, by = self._settings, self._terms
+        others = opinions(settings.opinions, max(by.budgets))
+        features = Scorer(by, self._library, until, settings.scored_features, self._owns_feature, others)
+        pools = Scorer(by, self._library, until, MOST_POOLS, self._owns_pool, source=Pools(by.pools))
+        scorer = Scorers(features, pools)
         began = monotonic()
-        self._unsent = scorer.take_up(self._client, read_open_incidents(self._client), _PATIENCE)
-        still_open = scorer.incidents.open.values()
+        stored = read_open_incidents(self._client)
+        self._unsent = scorer.take_up(self._client, stored, _PATIENCE)
+        self._unsent.incidents += ended_without(by.pools, [one for one in stored if self._owns(one.feature)], until)
+        still_open = [*scorer.still_open()]
         self._listen(still_open)
         self._clear()  # only now: a page must not end because the store is slow to answer
         for incident in still_open:
             self._open.tell(incident)
-        known, seconds = len(scorer.calendar.learned), monotonic() - began
-        log.info("scoring %d features, %d with a baseline, after %.1f s", len(scorer.series.features), known, seconds)
+        named, known, seconds = len(features.series.features), len(features.calendar.learned), monotonic() - began
+        log.info("scoring %d features, %d with a baseline, after %.1f s", named, known, seconds)
         return scorer
 
     def stop(self) -> None:
@@ -178,10 +188,23 @@ class Scorekeeper:
         except (ClickHouseError, OSError) as error:
             raise StoreUnavailableError("the store does not answer the audit") from error
 
-    def _owns(self, feature: str) -> bool:
-        return owner(feature, self._topics[TELEMETRY_TOPIC.name]) in self._owned
+    def _owns(self, name: str) -> bool:
+        return owner(name, self._topics[TELEMETRY_TOPIC.name]) in self._owned
 
-    def _tell(self, scorer: Scorer) -> None:
+    def _owns_feature(self, name: str) -> bool:
+        return not is_pool(name) and self._owns(name)
+
+    def _owns_pool(self, name: str) -> bool:
+        return is_pool(name) and pool_of(name)[0] in self._terms.pools and self._owns(name)
+
+    def _label(self, name: str) -> str:
+        """A feature's, or a pool's, which are capped each for themselves."""
+        if not is_pool(name):
+            return self._feature(name)
+        label = self._pool(name)
+        return _OTHER_POOLS if label == OTHER else label
+
+    def _tell(self, scorer: Scorers) -> None:
         """Store what was found, then show it. What the store did not take is told again the next time."""
         found = self._unsent
         insert_incidents(self._client, found.incidents)
@@ -191,12 +214,15 @@ class Scorekeeper:
         for incident in found.incidents:
             self._open.tell(incident)
         m = self._metrics
-        first = [score for score in found.scores if score.detector == scorer.by.detector]
-        for labels, shown in _shown(first, self._feature).items():  # a second opinion is for the store
+        first = [score for score in found.scores if score.detector == self._terms.detector]
+        for labels, shown in _shown(first, self._label).items():  # a second opinion is for the store
             m.anomaly_score.labels(*labels).set(shown.log_e)
             m.anomaly_threshold.labels(*labels).set(shown.threshold)
-            m.coverage.labels(*labels).set(shown.coverage)
-        m.features_not_scored.set(scorer.not_scored)
+            if not is_pool(labels[0]):  # what is not evaluated is told of the feature
+                m.coverage.labels(*labels).set(shown.coverage)
+        m.features_not_scored.set(scorer.features.not_scored)
+        m.pools_not_scored.set(scorer.pools.not_scored)
+        m.pool_members_left_out.set(scorer.pools.left_out)
         m.scored_until.set(scorer.until)
 
     def _listen(self, more: Iterable[Incident] = ()) -> None:

@@ -21,11 +21,11 @@ from monitor.calendar import Calendar
 from monitor.columns import SCORED, Expected, Layout, MaskCounts, Series, tables, windows
 from monitor.errors import UserError
 from monitor.findings import Findings, scores_of
-from monitor.history import expected_when_judged, read_columns
 from monitor.incidents import Incidents
 from monitor.learner import Asked, Baselines, Library
+from monitor.pool_windows import Marks
+from monitor.sources import Features, Look, Source
 from monitor.store.changes import HEARD_WITHIN, read_new_baselines
-from monitor.store.windows import read_lively, read_mask_counts
 from monitor.terms import Terms
 from monitor.windows import WINDOW_SECONDS, window_start
 from schemas.finding import Incident
@@ -54,7 +54,8 @@ def opinions(paths: str, budget: float) -> list[Opinion]:
 class Scorer:
     """Scores the features that `owns` says are ours, from window `until` on (Unix seconds).
 
-    It scores at most `limit` of them; `not_scored` says how many more there were in the last windows.
+    It scores at most `limit` of them; `not_scored` says how many more there were in the last windows. `source` says
+    whether they are features or pools of them; `left_out` is how many features the latter had no place for.
     """
 
     by: Terms
@@ -63,7 +64,9 @@ class Scorer:
     limit: int
     owns: Callable[[str], bool] = lambda feature: True
     others: Sequence[Opinion] = ()
+    source: Source = field(default_factory=Features)
     not_scored: int = 0
+    left_out: int = 0
     series: Series = field(default_factory=Series)
     admission: Admission = field(init=False)
     bank: Bank = field(init=False)
@@ -71,6 +74,7 @@ class Scorer:
     calendar: Calendar = field(default_factory=Calendar)
     _strata: dict[str, tuple[str, ...]] = field(default_factory=dict)
     """Those whose rates are known, of each feature that has any."""
+    _marks: Marks = ()
     _unsaid: Findings = field(default_factory=Findings)
 
     def __post_init__(self) -> None:
@@ -85,7 +89,7 @@ class Scorer:
         nobody watched. Baselines that must be learned first are waited for at most `patience` seconds; their
         features are scored as soon as they are known.
         """
-        ours = [one for one in read_lively(client, self.until - HISTORY, self.until) if self.owns(one.feature)]
+        ours = [one for one in self.source.lively(client, self.until - HISTORY, self.until) if self.owns(one.feature)]
         self.calendar.first = {one.feature: one.first for one in ours}
         mine = [one for one in still_open if self.owns(one.feature)]
         self.series.add(sorted({one.feature for one in mine}))  # first of all: a flood of names must not end a page
@@ -107,7 +111,7 @@ class Scorer:
         marks = self._begin_anew(client, stop)
         self._adopt(client, self.calendar.due(self.until), 0.0)
         stop = min([stop, *marks, *self.calendar.changes(self.until)])
-        counts = read_mask_counts(client, self.until, stop)
+        counts = self.source.counts(client, self.until, stop)
         found = self._unsaid
         for counted in self._windows(counts, client, self.until, stop):
             self._step(counted, found)
@@ -128,7 +132,8 @@ class Scorer:
     def _begin_anew(self, client: Client, end: int) -> list[int]:
         """Forget what was normal before a change that says so. Returns when those before `end` take effect."""
         coming = []
-        for feature, at in read_new_baselines(client, self.until - HISTORY, end):
+        self._marks = read_new_baselines(client, self.until - HISTORY, end)
+        for feature, at in self._marks:
             effect = window_start(at + HEARD_WITHIN)
             if effect > self.until:
                 coming.append(effect)
@@ -154,14 +159,16 @@ class Scorer:
 
     def _live_through(self, client: Client, known: dict[str, Baselines], asked: dict[str, Asked]) -> None:
         """Take features to where their windows have brought them, from REPLAYED before they learned on."""
-        starts = {name: max(asked[name].at - REPLAYED, asked[name].first) for name in known}
-        begin, first = min(starts.values()), self.calendar.first
-        for name, columns in read_columns(client, sorted(known), begin, self.until, first, self.by.floor):
-            mine = columns.between(starts[name], self.until)
+        looks = {}
+        for name, baselines in known.items():
+            begin = max(asked[name].at - REPLAYED, asked[name].first)
+            references = (one.strata for one in baselines.values())
+            self._strata[name] = next((one.names for one in references if one is not None), ())
+            looks[name] = Look(self.calendar.first[name], begin, asked[name].at, self._strata[name])
+        for name, columns in self.source.columns(client, looks, self.until, self.by.floor):
+            mine = columns.between(looks[name].begin, self.until)
             for place, (row, kpi) in enumerate(zip(self.series.rows(name), SCORED, strict=True)):
                 self.bank.adopt(row, known[name][kpi], mine.rows(place))
-            references = (one.strata for one in known[name].values())
-            self._strata[name] = next((one.names for one in references if one is not None), ())
 
     @staticmethod
     def _which(counts: MaskCounts, wanted: Callable[[str], bool]) -> Bools:
@@ -171,16 +178,18 @@ class Scorer:
         return held
 
     def _windows(self, counts: MaskCounts, client: Client, start: int, stop: int) -> Iterator[Counted]:
-        judged = expected_when_judged(client, start, stop)
+        judged = self.source.expected(client, start, stop)
         expected = {key: value for key, value in judged.items() if self.owns(key[1])}
         mine = counts.only(self._which(counts, self.owns))
-        seen = list(zip(mine.window_start.tolist(), mine.feature.tolist(), mine.n.tolist(), strict=True))
-        for window, feature, _ in seen:
+        for window, feature in zip(mine.window_start.tolist(), mine.feature.tolist(), strict=True):
             self.calendar.first.setdefault(feature, window)
+        new = self.source.beginners(mine)
+        seen = list(zip(new.window_start.tolist(), new.feature.tolist(), new.n.tolist(), strict=True))
         seen += [(window, feature, wanted) for (window, feature), (wanted, _) in expected.items()]
         self.not_scored = self.admission.admit(self.series, seen)
         self._grow()
-        kept = mine.only(self._which(mine, self.series.__contains__))
+        scored = mine.only(self._which(mine, self.series.__contains__))
+        kept, self.left_out = self.source.kept(scored, self._strata, self.calendar.learned, self._marks)
         wanted = {key: value for key, value in expected.items() if key[1] in self.series}
         return self._laid_out(kept, wanted, start, stop)
 
@@ -188,7 +197,7 @@ class Scorer:
         """The windows, a part of them at a time."""
         strata = 1 + max(map(len, self._strata.values()), default=0)
         step = max(_CELLS // max(len(self.series) * strata, 1), 1) * WINDOW_SECONDS
-        layout = Layout(self.series, self.calendar.first, self._strata, self.by.floor)
+        layout = Layout(self.series, self.calendar.first, self._strata, self.by.floor, self.source.rates_only)
         for first in range(start, stop, step):
             last = min(first + step, stop)
             part = counts.only((counts.window_start >= first) & (counts.window_start < last))

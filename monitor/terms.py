@@ -23,7 +23,9 @@ class Terms:
     """By what is scored. Columns in the order of SCORED: `budgets` in windows per false page of one series, `floors` of
     coverage below which a window is unknown, `severities` of incidents that rise and of those that fall.
 
-    `policy` stands in every score and incident: the policy's version, and a digest of these columns.
+    `policy` stands in every score and incident: the policy's version, and a digest of these columns. `pools` are the
+    dimensions by which features are pooled, and `pool_severities` those of a pool's incidents; no score of a feature
+    depends on them, so they are not in the digest.
     """
 
     detector: str
@@ -31,6 +33,8 @@ class Terms:
     budgets: tuple[float, ...]
     floors: tuple[float, ...]
     severities: tuple[tuple[IncidentSeverity, IncidentSeverity], ...]
+    pools: tuple[str, ...]
+    pool_severities: tuple[tuple[IncidentSeverity, IncidentSeverity], ...]
 
     @property
     def floor(self) -> Floats:
@@ -46,9 +50,9 @@ class Terms:
         how = f"learning {_LEARNING}, floors {floors}, windows"
         return {kpi: f"{how} {budget!r}" for kpi, budget in zip(SCORED, self.budgets, strict=True)}
 
-    def severity(self, kpi: str, rises: bool) -> IncidentSeverity:
-        """How bad an incident is."""
-        up, down = self.severities[SCORED.index(kpi)]
+    def severity(self, kpi: str, rises: bool, pool: bool = False) -> IncidentSeverity:
+        """How bad an incident is, of a feature or of a pool."""
+        up, down = (self.pool_severities if pool else self.severities)[SCORED.index(kpi)]
         return up if rises else down
 
 
@@ -57,8 +61,10 @@ def terms_of(policy: Policy) -> Terms:
     budgets = tuple(policy.budget_windows(kpi, len(SCORED), WINDOW_SECONDS) for kpi in SCORED)
     floors = tuple(policy.floors(SCORED, FLOORS).tolist())
     severities = tuple((policy.incident_severity(kpi, "up"), policy.incident_severity(kpi, "down")) for kpi in SCORED)
+    of_pools = tuple((policy.pools.severity(up), policy.pools.severity(down)) for up, down in severities)
     version = f"{policy.version[:_LONGEST]}+{_digest(*budgets, *floors, *severities)}"
-    return Terms(StateSpaceDetector.name, version, budgets, floors, severities)
+    pools = tuple(policy.pools.dimensions)
+    return Terms(StateSpaceDetector.name, version, budgets, floors, severities, pools, of_pools)
 
 
 def _digest(*values: object) -> str:

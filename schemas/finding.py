@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from schemas.base import Contract, Count, Identifier, Name, Ratio, UtcTime
+from schemas.pools import SeriesName
 
 State = Literal["OK", "WARMING", "UNKNOWN", "WARN", "ALARM"]
 STATES: tuple[State, ...] = ("OK", "WARMING", "UNKNOWN", "WARN", "ALARM")
@@ -17,7 +18,7 @@ class Score(Contract):
     """One detector's opinion of one series (feature, KPI) in one closed window."""
 
     window_start: UtcTime
-    feature: Name
+    feature: SeriesName
     kpi: Name
     detector: Identifier
     policy_version: Identifier
@@ -37,7 +38,7 @@ class Incident(Contract):
     """An alarm from onset to recovery. The id is a function of series, detector and window."""
 
     incident_id: Annotated[str, Field(pattern=r"^[0-9a-f]{32}$")]
-    feature: Name
+    feature: SeriesName
     kpi: Name
     state: IncidentState
     severity: IncidentSeverity

@@ -7,21 +7,27 @@ from alerts.build.text import regex_of
 from alerts.policy import EXTRA_SERIES, REFUSALS, Policy
 from schemas.finding import Direction, IncidentSeverity
 from schemas.kpis import ARRIVALS, KPIS
+from schemas.pools import PREFIX
 
 _SCORED = (*(kpi.name for kpi in KPIS), *EXTRA_SERIES)
+_DIRECTIONS: tuple[Direction, ...] = ("up", "down")
+POOL_ALERT = "VigilPoolIncident"
 _PATIENCE = "10m"
 """What a worker that went away said last counts for so long, so that a page does not end in a restart."""
 
 
 def alert_of(kpi: str, direction: str) -> str:
-    """The alert, and so the runbook, of an incident on this KPI, up or down."""
+    """The alert, and so the runbook, of an incident of a feature on this KPI, up or down."""
     return "VigilRefusalSpike" if (kpi, direction) == (REFUSALS, "up") else "VigilKpiIncident"
 
 
 def incident_groups(policy: Policy) -> list[Rule]:
-    """Incidents that the policy pages: the rise of refusals by its own name, all others as VigilKpiIncident."""
-    alerts = [*_refusals(policy), *_others(policy)]
-    return [group("vigil-incidents", [rule(alert, policy) for alert in alerts])] if alerts else []
+    """Incidents that the policy pages: the rise of refusals by its own name, all others as VigilKpiIncident, and those
+    of pools as VigilPoolIncident.
+    """
+    rules = [rule(alert, policy) for alert in (*_refusals(policy), *_others(policy))]
+    rules += [rule(alert, policy, "detection") for alert in _pools(policy)]  # the feature's dashboard has no pools
+    return [group("vigil-incidents", rules)] if rules else []
 
 
 def _refusals(policy: Policy) -> Iterator[Alert]:
@@ -61,16 +67,37 @@ def _but(policy: Policy, kpis: list[str]) -> str:
     return f"\n  unless on (feature, kpi)\nlast_over_time({series}[{_PATIENCE}])"
 
 
+def _pools(policy: Policy) -> Iterator[Alert]:
+    for severity in ("critical", "warning") if policy.pools.dimensions else ():
+        for direction in _DIRECTIONS:
+            bad = {kpi.name: policy.pools.severity(policy.incident_severity(kpi.name, direction)) for kpi in KPIS}
+            names = [kpi for kpi in bad if bad[kpi] == severity and policy.pages(kpi, direction)]
+            if names:
+                yield Alert(
+                    name=POOL_ALERT,
+                    expr=_open("feature, kpi, direction", regex_of(names), direction, pools=True),
+                    severity=severity,
+                    summary="Features that share a model, or another dimension, have left their baseline together",
+                    description=(
+                        "Incident open, direction {{ $labels.direction }}, on {{ $labels.kpi }} of "
+                        "{{ $labels.feature }}, all features of it taken together."
+                    ),
+                    query="which_members",
+                    labels=(("direction", direction),),
+                )
+
+
 def _wanted(policy: Policy, kpi: str, direction: Direction, severity: IncidentSeverity) -> bool:
     if (kpi, direction) == (REFUSALS, "up") or not policy.pages(kpi, direction):
         return False
     return severity == policy.incident_severity(kpi, direction)
 
 
-def _open(by: str, kpis: str, direction: str) -> str:
+def _open(by: str, kpis: str, direction: str, pools: bool = False) -> str:
     """Series on which an incident is open. While a worker shows one, what another one said before does not count."""
     matcher = f'kpi=~"{kpis}"' if "|" in kpis else f'kpi="{kpis}"'
-    series = f'vigil_incident_open{{{matcher}, direction="{direction}"}}'
+    which = f'feature{"=~" if pools else "!~"}"{PREFIX}.+"'
+    series = f'vigil_incident_open{{{matcher}, direction="{direction}", {which}}}'
     return f"(\n  max by ({by}) ({series})\n    or\n  max by ({by}) (last_over_time({series}[{_PATIENCE}]))\n) == 1"
 
 

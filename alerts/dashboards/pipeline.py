@@ -167,8 +167,12 @@ def _scorer(board: Dashboard, rules: Rules) -> Dashboard:
         .with_panel(
             panels.series(
                 "Features without a score",
-                "Too many for their worker: VIGIL_SCORED_FEATURES.",
-                [range_query("sum(vigil_features_not_scored)", "features")],
+                "Too many for their worker: VIGIL_SCORED_FEATURES. Pools, and features in each, have a fixed number.",
+                [
+                    range_query("sum(vigil_features_not_scored)", "features"),
+                    range_query("sum(vigil_pools_not_scored)", "pools"),
+                    range_query("sum(vigil_pool_members_left_out)", "features that are in no pool"),
+                ],
                 unit="short",
             )
         )

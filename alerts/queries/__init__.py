@@ -8,6 +8,7 @@ NAMES = (
     "when_did_it_start",
     "what_changed",
     "which_slices",
+    "which_members",
     "who_was_exposed",
     "was_telemetry_complete",
     "which_events",

@@ -15,6 +15,7 @@ from monitor.durations import seconds_of
 from monitor.errors import UserError
 from monitor.moments import moment_of_option
 from monitor.windows import WINDOW_SECONDS
+from schemas.pools import is_pool
 
 _BEFORE, _AFTER = 720, 180
 """Windows that are shown unless told otherwise."""
@@ -56,6 +57,8 @@ def explain_command(  # noqa: PLR0913  # one argument per option
     out: Path | None,
 ) -> None:
     """Read, look, draw."""
+    if is_pool(feature):
+        raise UserError("a pool has no picture; `vigil sql --query-name which_members` lists its features, which have")
     moment, policy = moment_of_option("--at", at), policy_of(policy_path, budget, file is not None)
     seconds = None if window is None else seconds_of(window)
     start, end = _around(moment, before, after, WINDOW_SECONDS)  # of the store; a file's may be of another length

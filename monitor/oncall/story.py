@@ -6,10 +6,11 @@ from datetime import datetime, timedelta
 
 from clickhouse_connect.driver.client import Client
 
-from alerts.build.incidents import alert_of
+from alerts.build.incidents import POOL_ALERT, alert_of
 from alerts.queries import load
 from monitor.oncall.lookup import Row, ask
 from schemas.kpis import CATALOGUE
+from schemas.pools import is_pool
 
 CHANGES_WITHIN = timedelta(hours=1)
 """Changes so long before the onset are told; a page names what came just before it."""
@@ -33,6 +34,8 @@ class Story:
     others: list[Row]
     """Incidents of the same feature that are open now."""
     runbook: str
+    members: list[Row] | None = None
+    """The first rows of `which_members`; None where the incident is not a pool's."""
 
 
 def read_story(client: Client, incident: Row, now: datetime) -> Story:
@@ -48,13 +51,15 @@ def read_story(client: Client, incident: Row, now: datetime) -> Story:
             "ORDER BY onset",
             {name: incident[name] for name in ("feature", "incident_id")},
         ),
-        alert_of(incident["kpi"], incident["direction"]),
+        POOL_ALERT if is_pool(incident["feature"]) else alert_of(incident["kpi"], incident["direction"]),
+        _slices(client, incident, now, "which_members") if is_pool(incident["feature"]) else None,
     )
 
 
 def has_slices(incident: Row) -> bool:
     """Whether `which_slices` can say anything: it explains too much of what is counted, not too little."""
-    return incident["kpi"] in CATALOGUE and incident["direction"] == "up"
+    counted = incident["kpi"] in CATALOGUE and not is_pool(incident["feature"])
+    return counted and incident["direction"] == "up"
 
 
 def _history(client: Client, incident: Row) -> list[Row]:
@@ -83,7 +88,7 @@ def _changes(client: Client, incident: Row) -> list[Row]:
     return ask(client, load("what_changed").text, values)
 
 
-def _slices(client: Client, incident: Row, now: datetime) -> list[Row]:
+def _slices(client: Client, incident: Row, now: datetime, query: str = "which_slices") -> list[Row]:
     values = {
         "feature": incident["feature"],
         "kpi": incident["kpi"],
@@ -91,4 +96,4 @@ def _slices(client: Client, incident: Row, now: datetime) -> list[Row]:
         "to": min(incident["recovered_at"] or now, incident["onset"] + SLICES_WITHIN),
         "baseline_minutes": _NORMAL_MINUTES,
     }
-    return ask(client, load("which_slices").text, values)[:_SLICES]
+    return ask(client, load(query).text, values)[:_SLICES]

@@ -64,7 +64,7 @@ def story_text(story: Story, commands: Sequence[str], now: datetime) -> str:
         named = ", ".join(f"{o['kpi']} {o['direction']} ({o['incident_id'][:SHORT]})" for o in story.others)
         lines.append(_part("also open", named))
     lines += _block("changed", _changes(story))
-    lines += _block("slices", _slices(story))
+    lines += _block("slices", _slices(story)) if story.members is None else _block("features", _members(story.members))
     lines += _block("history", [f"{when(h['at'])}  {h['what']}{_by(h['by'])}" for h in story.history])
     lines.append(_part("runbook", f"{story.runbook} (alerts/runbooks/{story.runbook}.md)"))
     lines += _block("next", commands)
@@ -170,6 +170,14 @@ def _slices(story: Story) -> Iterator[str]:
         explained = "" if one["share"] is None else f"explains {share(one['share'])}: "
         rates = f"{share(one['rate'])} of {one['evaluated']:,}, expected {share(one['expected_rate'])}"
         yield f"{one['slice_name']}  {explained}{rates}"
+
+
+def _members(members: Sequence[Row]) -> Iterator[str]:
+    for one in members:
+        rate = "nothing evaluated" if one["rate"] is None else f"{share(one['rate'])} of {one['evaluated']:,}"
+        before = "not there before" if one["rate_before"] is None else f"before {share(one['rate_before'])}"
+        excess = "" if one["excess"] is None else f", excess {one['excess']:+,.0f}"
+        yield f"{one['feature']}  {rate}, {before}{excess}"
 
 
 def _by(pseudonym: str) -> str:

@@ -200,11 +200,11 @@ def read_watermarks(client: Client, topics: Sequence[str], since: datetime) -> d
 _BETWEEN = "window_start >= {start:DateTime('UTC')} AND window_start < {end:DateTime('UTC')}"
 _MOST_FEATURES = 20_000
 """Features that are read at once at most: more than a worker scores, and few enough for its memory."""
-_ON_TIME = f"row_kind = 'cell' AND {_BETWEEN} AND bitAnd(mask, {Bit.LATE | Bit.SYNTHETIC}) = 0"
+ON_TIME = f"row_kind = 'cell' AND {_BETWEEN} AND bitAnd(mask, {Bit.LATE | Bit.SYNTHETIC}) = 0"
 """What was in a window when it closed: what came later is in every total, and in no score. A feature that is only
 probed is no feature to score."""
 _LIVELIEST = (
-    f"(SELECT feature FROM windows WHERE {_ON_TIME} GROUP BY feature "  # noqa: S608  # our words
+    f"(SELECT feature FROM windows WHERE {ON_TIME} GROUP BY feature "  # noqa: S608  # our words
     f"ORDER BY uniqExact(window_start) DESC, sum(n) DESC, feature LIMIT {_MOST_FEATURES})"
 )
 
@@ -217,9 +217,9 @@ def read_mask_counts(client: Client, start: int, end: int, features: Sequence[st
     among = _LIVELIEST if features is None else "{features:Array(String)}"
     found = client.query(
         "SELECT toUnixTimestamp(window_start) AS at, toString(feature) AS name, toString(prompt_category) AS stratum, "  # noqa: S608
-        f"mask, sum(n) AS total FROM windows WHERE {_ON_TIME} AND feature IN {among} "
+        f"mask, sum(n) AS total FROM windows WHERE {ON_TIME} AND feature IN {among} "
         "GROUP BY window_start, feature, prompt_category, mask ORDER BY window_start, feature, prompt_category, mask",
-        _within(start, end) | ({} if features is None else {"features": list(features)}),
+        within(start, end) | ({} if features is None else {"features": list(features)}),
         column_oriented=True,
     )
     columns = found.result_columns or ((), (), (), (), ())
@@ -246,14 +246,15 @@ def read_lively(client: Client, start: int, end: int) -> list[Lively]:
     """The features with windows in [start, end), Unix seconds, as they closed, the liveliest first. Blocking."""
     found = client.query(
         "SELECT toString(feature), toUnixTimestamp(min(window_start)), toUnixTimestamp(max(window_start)), "  # noqa: S608
-        f"sum(n) AS events FROM windows WHERE {_ON_TIME} GROUP BY feature "
+        f"sum(n) AS events FROM windows WHERE {ON_TIME} GROUP BY feature "
         f"ORDER BY uniqExact(window_start) DESC, events DESC, feature LIMIT {_MOST_FEATURES}",
-        _within(start, end),
+        within(start, end),
     )
     return [Lively(row[0], int(row[1]), int(row[2]), int(row[3])) for row in found.result_rows]
 
 
-def _within(start: int, end: int) -> dict[str, Any]:
+def within(start: int, end: int) -> dict[str, Any]:
+    """The parameters of ON_TIME, from Unix seconds."""
     return {"start": datetime.fromtimestamp(start, UTC), "end": datetime.fromtimestamp(end, UTC)}
 
 

@@ -124,7 +124,9 @@ def incident_alerts(policy: Policy) -> dict[tuple[str, str], tuple[str, str]]:
     """(KPI, direction) to (alert, severity), as the rules have it."""
     found: dict[tuple[str, str], tuple[str, str]] = {}
     for rule in rules_of(files(policy)):
-        seen = re.search(r'vigil_incident_open\{kpi=~?"([^"]+)", direction="(\w+)"\}', rule["expr"])
+        seen = re.search(
+            r'vigil_incident_open\{kpi=~?"([^"]+)", direction="(\w+)", feature!~"pool:.\+"\}', rule["expr"]
+        )
         for kpi in seen[1].split("|") if seen else ():
             assert seen is not None
             assert (kpi, seen[2]) not in found, "two alerts would page one incident"
@@ -243,7 +245,7 @@ def test_each_dashboard_that_an_alert_links_to_exists_and_opens_on_the_feature_o
     found = {re.fullmatch(r"https://grafana\.example\.com/d/vigil-(\w+)(\?var-feature=.+)?", url) for url in linked}
     boards = {(one[1], one[2]) for one in found if one}
     assert None not in found
-    assert boards == {("pipeline", None), ("feature", "?var-feature={{ $labels.feature }}")}
+    assert boards == {("pipeline", None), ("detection", None), ("feature", "?var-feature={{ $labels.feature }}")}
     assert {name for name, _ in boards} <= set(DASHBOARDS)
 
 

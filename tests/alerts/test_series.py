@@ -15,9 +15,11 @@ from monitor.change_events import RESULTS
 from monitor.columns import SCORED
 from monitor.durations import seconds_of
 from monitor.metrics import Metrics
+from monitor.pool_windows import MOST_POOLS
 from monitor.settings import Settings
 from monitor.windows import DIMENSIONS
 from schemas.aliases import CONTENT, load
+from schemas.kpis import KPIS
 from schemas.otlp_batch import Skip
 from schemas.outcomes import CATEGORIES, Bit, category_bit
 from schemas.probes import PROBE_FEATURE, PROBE_OUTCOMES
@@ -27,6 +29,7 @@ from tests.programs import needs
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "alerting.md"
 TOPICS = [topic.name for topic in (TELEMETRY_TOPIC, CHANGES_TOPIC, REVIEWS_TOPIC, OTLP_TOPIC)]
+KPI_ROWS = [kpi.name for kpi in KPIS]
 EVERY_FACT = sum({value for name, value in vars(Bit).items() if name.isupper()} - {Bit.SYNTHETIC}) + sum(
     category_bit(category) for category in CATEGORIES
 )
@@ -71,6 +74,11 @@ def worst(features: int, partitions: int) -> bytes:
     for outcome in PROBE_OUTCOMES:  # Vigil's own, whatever the limit of features
         metrics.probes.labels(PROBE_FEATURE, outcome)
     metrics.last_probe.labels(PROBE_FEATURE)
+    for pool, kpi in product([*(f"pool:model=m-{number}" for number in range(MOST_POOLS)), "pool:other"], KPI_ROWS):
+        metrics.anomaly_score.labels(pool, kpi)
+        metrics.anomaly_threshold.labels(pool, kpi)
+        for direction in values["direction"]:
+            metrics.incident_open.labels(pool, kpi, direction)
     for feature in values["feature"]:
         metrics.kpis.begin(feature)
         metrics.kpis.add({(feature, EVERY_FACT): 1})
