@@ -179,7 +179,7 @@ class Policy(_Closed):
     """None: nobody sends any, so that none comes through is no news."""
     dead_man: Address | None = None
     """What pages when Watchdog does not come any more, outside this cluster. None: nobody misses it."""
-    pools: PoolPolicy = PoolPolicy()
+    pools: Annotated[PoolPolicy, Field(description="Features that are scored together.")] = PoolPolicy()
     missed_probes: Count = Count(at_least=1, within="15m")
     """So many known-bad interactions that the filters looked at and let pass alert."""
     runbooks: Folder = "https://runbooks.example.com/vigil/"

@@ -11,7 +11,7 @@ from schemas.pools import PoolDimension
 class PoolPolicy(BaseModel):
     """Features scored together: a change too small in each of them, and common to all, is found in their sum."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
     dimensions: Annotated[list[PoolDimension], Field(max_length=4)] = ["model"]
     """A pool for each value of these. None at all: no pools."""
