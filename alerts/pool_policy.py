@@ -13,8 +13,8 @@ class PoolPolicy(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
 
-    dimensions: Annotated[list[PoolDimension], Field(max_length=4)] = ["model"]
-    """A pool for each value of these. None at all: no pools."""
+    dimensions: Annotated[list[PoolDimension], Field(max_length=4)] = []
+    """A pool for each value of these, `[model]` for one. None, unless this says so."""
     pages: bool = False
     """False: what is found in a pool is a ticket. True: it is as severe as in a feature."""
 

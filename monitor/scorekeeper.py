@@ -131,8 +131,7 @@ class Scorekeeper:
         settings, by = self._settings, self._terms
         others = opinions(settings.opinions, max(by.budgets))
         features = Scorer(by, self._library, until, settings.scored_features, self._owns_feature, others)
-        pools = Scorer(by, self._library, until, MOST_POOLS, self._owns_pool, source=Pools(by.pools))
-        scorer = Scorers(features, pools)
+        scorer = Scorers(features, self._pools(until) if by.pools else None)
         began = monotonic()
         stored = read_open_incidents(self._client)
         self._unsent = scorer.take_up(self._client, stored, _PATIENCE)
@@ -145,6 +144,10 @@ class Scorekeeper:
         named, known, seconds = len(features.series.features), len(features.calendar.learned), monotonic() - began
         log.info("scoring %d features, %d with a baseline, after %.1f s", named, known, seconds)
         return scorer
+
+    def _pools(self, until: int) -> Scorer:
+        by = self._terms
+        return Scorer(by, self._library, until, MOST_POOLS, self._owns_pool, source=Pools(by.pools))
 
     def stop(self) -> None:
         """Make a tick that runs in another thread end soon; what it catches up with can take minutes. For good."""
@@ -221,8 +224,8 @@ class Scorekeeper:
             if not is_pool(labels[0]):  # what is not evaluated is told of the feature
                 m.coverage.labels(*labels).set(shown.coverage)
         m.features_not_scored.set(scorer.features.not_scored)
-        m.pools_not_scored.set(scorer.pools.not_scored)
-        m.pool_members_left_out.set(scorer.pools.left_out)
+        m.pools_not_scored.set(scorer.pools_not_scored)
+        m.pool_members_left_out.set(scorer.members_left_out)
         m.scored_until.set(scorer.until)
 
     def _listen(self, more: Iterable[Incident] = ()) -> None:

@@ -1,4 +1,4 @@
-"""The two scorers of a worker, of features and of pools, as one that is as far as the one behind."""
+"""The scorers of a worker, of features and, if there are any, of pools, as one that is as far as the one behind."""
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import UTC, datetime
@@ -14,9 +14,9 @@ from schemas.pools import is_pool, pool_of
 
 
 class Scorers:
-    """Features first, then the pools up to the same window, so that both are told together."""
+    """Features first, then the pools up to the same window, so that both are told together. `pools` may be None."""
 
-    def __init__(self, features: Scorer, pools: Scorer) -> None:
+    def __init__(self, features: Scorer, pools: Scorer | None) -> None:
         self.features = features
         self.pools = pools
         self._found = Findings()
@@ -24,32 +24,48 @@ class Scorers:
     @property
     def until(self) -> int:
         """End of the newest window that both have scored, Unix seconds."""
-        return min(self.features.until, self.pools.until)
+        return min(one.until for one in self._all())
+
+    @property
+    def pools_not_scored(self) -> int:
+        """Pools that have no score, because there are too many."""
+        return 0 if self.pools is None else self.pools.not_scored
+
+    @property
+    def members_left_out(self) -> int:
+        """Features that are in no pool's sum, because their pool is full."""
+        return 0 if self.pools is None else self.pools.left_out
+
+    def _all(self) -> Iterator[Scorer]:
+        yield self.features
+        if self.pools is not None:
+            yield self.pools
 
     def take_up(self, client: Client, still_open: Collection[Incident], patience: float) -> Findings:
         """As of a Scorer; `patience`, in seconds, is that of both together. Blocking."""
         until = monotonic() + patience
-        found = self.features.take_up(client, list(still_open), patience)
-        found.add(self.pools.take_up(client, list(still_open), max(until - monotonic(), 0.0)))
+        found = Findings()
+        for one in self._all():
+            found.add(one.take_up(client, list(still_open), max(until - monotonic(), 0.0)))
         return found
 
     def advance(self, client: Client, end: int) -> Findings:
         """As of a Scorer: what one has found is kept while the other fails. Blocking."""
         if self.features.until == self.until:
             self._found.add(self.features.advance(client, end))
-        while self.pools.until < self.features.until:
+        while self.pools is not None and self.pools.until < self.features.until:
             self._found.add(self.pools.advance(client, self.features.until))
         found, self._found = self._found, Findings()
         return found
 
     def still_open(self) -> Iterator[Incident]:
         """The incidents of both that are open."""
-        yield from self.features.incidents.open.values()
-        yield from self.pools.incidents.open.values()
+        for one in self._all():
+            yield from one.incidents.open.values()
 
     def baselines(self) -> dict[str, Asked]:
         """By which each feature and each pool is scored."""
-        return self.features.baselines() | self.pools.baselines()
+        return {name: asked for one in self._all() for name, asked in one.baselines().items()}
 
 
 def ended_without(dimensions: Collection[str], still_open: Iterable[Incident], until: int) -> list[Incident]:

@@ -1,11 +1,13 @@
-"""Windows of small features that share a model, straight into a store."""
+"""A policy with pools, and windows of small features that share a model, straight into a store."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from clickhouse_connect.driver.client import Client
 
+from monitor.policy import SHIPPED_POLICY
 from monitor.store.windows import insert_cells
 from monitor.windows import DIMENSIONS
 from schemas.outcomes import Bit
@@ -13,6 +15,13 @@ from schemas.outcomes import Bit
 LOOKED = Bit.INTERACTION | Bit.REFUSAL_EVALUATED
 Row = tuple[int, str, str, float, float]
 """Number of the window, feature, model, mean interactions, share refused."""
+
+
+def with_pools(folder: Path) -> Path:
+    """The shipped policy and the one line that turns pools on, as a file."""
+    path = folder / "with-pools.yaml"
+    path.write_text(SHIPPED_POLICY.read_text() + "pools: {dimensions: [model]}\n")
+    return path
 
 
 def fill(store: Client, start: int, rows: Iterator[Row], seed: int, token: str) -> None:

@@ -1,10 +1,12 @@
 """Pools through the worker's scorekeeper: what no feature shows alone, one owner in a group, and the switch."""
 
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 from clickhouse_connect.driver.client import Client
+from clickhouse_connect.driver.query import QueryResult
+from prometheus_client import generate_latest
 
 from monitor.findings import Findings
 from monitor.metrics import Metrics
@@ -14,8 +16,9 @@ from monitor.scoring import Scorer
 from monitor.settings import load
 from monitor.store.findings import read_open_incidents
 from schemas.finding import Incident
+from schemas.pools import PREFIX
 from tests.oncall.seeds import incident as one
-from tests.pool_traffic import alike, fill
+from tests.pool_traffic import alike, fill, with_pools
 from tests.test_scorekeeper import START, WATCHED, claim
 
 POOL = "pool:model=m-1"
@@ -47,12 +50,12 @@ def gauge(metrics: Metrics, name: str = "vigil_incident_open", feature: str = PO
 
 
 def test_half_as_many_refusals_more_in_twelve_small_features_are_found_in_their_model_before_any_of_them(
-    store: Client,
+    store: Client, tmp_path: Path
 ) -> None:
     for first in range(0, HISTORY, 2160):
         fill(store, START, alike(12, 1.0, first, first + 2160, lambda _: 0.05), 200 + first // 2160, str(first))
     claim(store, HISTORY - QUIET)
-    scorer, metrics = keeper(store)
+    scorer, metrics = keeper(store, policy=with_pools(tmp_path))
     scorer.tick()
     claim(store, HISTORY)
     scorer.tick()
@@ -81,8 +84,9 @@ def _spiking(store: Client) -> Client:
     return store
 
 
-def test_one_worker_of_a_group_scores_a_pool(spiking: Client) -> None:
-    workers = [keeper(spiking, range(number, number + 1)) for number in range(4)]
+def test_one_worker_of_a_group_scores_a_pool(spiking: Client, tmp_path: Path) -> None:
+    policy = with_pools(tmp_path)
+    workers = [keeper(spiking, range(number, number + 1), policy) for number in range(4)]
     for window in (SPIKE - 10, SPIKE + 60):
         claim(spiking, window)
         for scorer, _ in workers:
@@ -100,7 +104,7 @@ def test_a_policy_turns_pools_off_and_ends_their_incidents(spiking: Client, tmp_
         claim(spiking, window)
         scorer.tick()
     assert [one for one in found(spiking) if one[0] == POOL] == [(POOL, "refusal_rate", "up", "critical", "open")]
-    policy.write_text("version: v\npools: {dimensions: []}\n")
+    policy.write_text("version: v\n")
     scorer.look_at_policy()
     claim(spiking, SPIKE + 60)
     for _ in range(2):
@@ -112,14 +116,29 @@ def test_a_policy_turns_pools_off_and_ends_their_incidents(spiking: Client, tmp_
     assert ended_without((), read_open_incidents(spiking), START) == []
 
 
-def test_a_switched_off_pool_is_not_scored_and_the_features_are(spiking: Client, tmp_path: Path) -> None:
-    policy = tmp_path / "policy.yaml"
-    policy.write_text("version: v\npools: {dimensions: []}\n")
-    scorer, _ = keeper(spiking, policy=policy)
+@pytest.mark.parametrize("pools", [True, False])
+def test_a_policy_without_pools_asks_the_store_and_shows_nothing_of_them(
+    spiking: Client, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pools: bool
+) -> None:
+    scorer, metrics = keeper(spiking, policy=with_pools(tmp_path) if pools else None)
+    asked: list[str] = []
+    query = spiking.query
+
+    def noting(text: str, *said: Any, **more: Any) -> QueryResult:
+        asked.append(f"{text} {said}")
+        return query(text, *said, **more)
+
+    monkeypatch.setattr(spiking, "query", noting)
     for window in (SPIKE - 10, SPIKE + 60):
         claim(spiking, window)
         scorer.tick()
-    assert {one[0] for one in found(spiking)} == {f"small-{number:02}" for number in range(4)}
+    changes = [text for text in asked if "new_baseline" in text]
+    assert changes
+    assert (len(set(changes)) < len(changes)) == pools, "pools ask for the same changes again"
+    assert any(PREFIX in text for text in asked) == pools
+    assert any(PREFIX in line for line in generate_latest(metrics.registry).decode().splitlines()) == pools
+    features = {f"small-{number:02}" for number in range(4)}
+    assert {one[0] for one in found(spiking)} == features | ({POOL} if pools else set())
 
 
 class _Half:

@@ -10,6 +10,7 @@ import yaml
 
 from alerts.build import files
 from alerts.policy import Policy, Probe
+from alerts.pool_policy import PoolPolicy
 from monitor.durations import seconds_of
 from monitor.policy import SHIPPED_POLICY, load_policy
 from tests.programs import needs
@@ -18,8 +19,9 @@ ALERTS = SHIPPED_POLICY.parent
 DOCUMENT = ALERTS.parent / "docs" / "alerting.md"
 SHIPPED = load_policy(SHIPPED_POLICY)
 FLEET = load_policy(Path(__file__).parent / "fleet.yaml")
-PROBING = SHIPPED.model_copy(update={"probe": Probe(every="1m", deadline="3m")})  # or VigilProbeLost is not built
-BUILT = {path: yaml.safe_load(text) for path, text in files(PROBING).items() if path.startswith("rules/")}
+OPTED_IN = {"probe": Probe(every="1m", deadline="3m"), "pools": PoolPolicy(dimensions=["model"])}
+WHOLE = SHIPPED.model_copy(update=OPTED_IN)  # or VigilProbeLost and VigilPoolIncident are not built
+BUILT = {path: yaml.safe_load(text) for path, text in files(WHOLE).items() if path.startswith("rules/")}
 GROUPS = [group for built in BUILT.values() for group in built["groups"]]
 CASE_FILES = sorted((ALERTS / "tests").glob("*.yaml"))
 SLOWEST = "15s"

@@ -70,7 +70,7 @@ CHANGES: dict[tuple[str, ...], tuple[Any, str]] = {
     ("missed_probes",): ({"at_least": 2, "within": "1h"}, "rules"),
     ("missed_probes", "at_least"): (2, "rules"),
     ("missed_probes", "within"): ("1h", "rules"),
-    ("pools",): ({"dimensions": []}, "scorer rules"),
+    ("pools",): (None, "scorer rules"),
     ("pools", "dimensions"): (["region"], "scorer"),
     ("pools", "pages"): (True, "scorer rules"),
     ("runbooks",): ("https://other.example.com/", "rules"),

@@ -3,7 +3,7 @@
 import pytest
 
 from alerts.build import files
-from monitor.policy import parse_policy
+from monitor.policy import SHIPPED_POLICY, load_policy, parse_policy
 from tests.alerts.test_build import rules_of
 
 
@@ -16,6 +16,12 @@ def test_incidents_of_pools_are_tickets_unless_the_policy_lets_them_page(pages: 
     assert ("refusal_rate" in critical, "pii_leak_rate" in critical) == (pages, pages)
 
 
-def test_without_pools_there_is_no_alert_of_them() -> None:
-    policy = parse_policy("version: v\npools: {dimensions: []}\n", "p.yaml")
+@pytest.mark.parametrize("said", ["", "pools: {dimensions: []}\n", "pools: {pages: true}\n"])
+def test_without_dimensions_there_is_no_alert_of_pools(said: str) -> None:
+    policy = parse_policy(f"version: v\n{said}", "p.yaml")
+    assert policy.pools.dimensions == []
     assert "VigilPoolIncident" not in {rule.get("alert") for rule in rules_of(files(policy))}
+
+
+def test_the_shipped_policy_has_no_pools() -> None:
+    assert load_policy(SHIPPED_POLICY).pools.dimensions == []

@@ -12,6 +12,7 @@ import yaml
 
 from alerts.build import files
 from alerts.policy import EXTRA_SERIES, Probe
+from alerts.pool_policy import PoolPolicy
 from alerts.queries import NAMES as QUERY_NAMES
 from alerts.queries import load as load_query
 from monitor.cli import main
@@ -34,9 +35,10 @@ def load(path: Path) -> Any:
     return yaml.safe_load(path.read_text())
 
 
-# VigilProbeLost is only in the rules of a policy that says that probes are sent; the shipped one does not.
-PROBING = load_policy(SHIPPED_POLICY).model_copy(update={"probe": Probe(every="1m", deadline="3m")})
-BUILT = {path: text for path, text in files(PROBING).items() if path.startswith("rules/")}
+# Only in the rules of a policy that says that probes are sent, and that there are pools; the shipped one does not.
+OPTED_IN = {"probe": Probe(every="1m", deadline="3m"), "pools": PoolPolicy(dimensions=["model"])}
+WHOLE = load_policy(SHIPPED_POLICY).model_copy(update=OPTED_IN)
+BUILT = {path: text for path, text in files(WHOLE).items() if path.startswith("rules/")}
 RULES: list[dict[str, Any]] = [
     rule for text in BUILT.values() for group in yaml.safe_load(text)["groups"] for rule in group["rules"]
 ]
@@ -206,9 +208,9 @@ def test_every_kpi_in_a_rule_is_in_the_catalogue(path: Path) -> None:
     assert {kpi for text in named for kpi in text.split("|")} <= {*CATALOGUE, *EXTRA_SERIES}
 
 
-def test_the_shipped_rules_are_those_of_the_tests_but_for_the_probe_that_nobody_sends() -> None:
+def test_the_shipped_rules_are_those_of_the_tests_but_for_what_a_policy_must_ask_for() -> None:
     shipped = [rule for path in RULE_FILES for group in load(path)["groups"] for rule in group["rules"]]
-    assert {rule["alert"] for rule in RULES if rule not in shipped} == {"VigilProbeLost"}
+    assert {rule["alert"] for rule in RULES if rule not in shipped} == {"VigilProbeLost", "VigilPoolIncident"}
     assert [rule for rule in shipped if rule not in RULES] == []
 
 

@@ -65,8 +65,8 @@ def labelled(metrics: Metrics) -> Iterator[Any]:
     return (one for one in vars(metrics).values() if getattr(one, "_labelnames", ()))
 
 
-def worst(features: int, partitions: int) -> bytes:
-    """What /metrics says when everything that can happen has happened."""
+def worst(features: int, partitions: int, pools: bool = False) -> bytes:
+    """What /metrics says when everything that can happen has happened; `pools` if the policy has them."""
     metrics, values = Metrics(), domains(features, partitions)
     for metric in labelled(metrics):
         for labels in product(*(values[name] for name in metric._labelnames)):
@@ -74,7 +74,8 @@ def worst(features: int, partitions: int) -> bytes:
     for outcome in PROBE_OUTCOMES:  # Vigil's own, whatever the limit of features
         metrics.probes.labels(PROBE_FEATURE, outcome)
     metrics.last_probe.labels(PROBE_FEATURE)
-    for pool, kpi in product([*(f"pool:model=m-{number}" for number in range(MOST_POOLS)), "pool:other"], KPI_ROWS):
+    names = [*(f"pool:model=m-{number}" for number in range(MOST_POOLS)), "pool:other"] if pools else []
+    for pool, kpi in product(names, KPI_ROWS):
         metrics.anomaly_score.labels(pool, kpi)
         metrics.anomaly_threshold.labels(pool, kpi)
         for direction in values["direction"]:
@@ -85,8 +86,8 @@ def worst(features: int, partitions: int) -> bytes:
     return generate_latest(metrics.registry)
 
 
-def count(features: int, partitions: int) -> int:
-    return sum(1 for line in worst(features, partitions).decode().splitlines() if not line.startswith("#"))
+def count(features: int, partitions: int, pools: bool = False) -> int:
+    return sum(1 for line in worst(features, partitions, pools).decode().splitlines() if not line.startswith("#"))
 
 
 def formula() -> tuple[int, int, int]:
@@ -112,6 +113,7 @@ def test_the_worst_case_is_in_the_document() -> None:
     said = " ".join(DOCUMENT.read_text().split())
     assert f"{always} + {each_feature} x (VIGIL_FEATURES + 1) + {each_partition} x partitions" in said
     assert f"at the defaults {total:,} series of one worker" in said
+    assert f"up to {count(1, 1, pools=True) - count(1, 1):,} of {MOST_POOLS} pools" in said
     prometheus = yaml.safe_load((DOCUMENT.parents[1] / "alerts" / "prometheus" / "prometheus.yaml").read_text())
     scrapes = 60 // seconds_of(prometheus["global"]["scrape_interval"])
     assert f"takes in {scrapes} samples a minute of each series" in said

@@ -10,6 +10,7 @@ import pytest
 from monitor.embedded import free_port
 from tests.e2e.conftest import on_tansu
 from tests.e2e.processes import Workers, wait_until
+from tests.pool_traffic import with_pools
 
 POOL = 'feature="pool:model=m-1"'
 
@@ -29,6 +30,7 @@ def test_a_rise_that_is_small_in_each_feature_opens_an_incident_of_their_model_a
     tmp_path: Path, factor: float
 ) -> None:
     with on_tansu(tmp_path) as found:
+        found.settings |= {"POLICY": str(with_pools(tmp_path))}
         found.settings |= {"GRACE": "2", "IDLE_AFTER": "4", "OTLP": "false", "METRICS_PORT": str(free_port())}
         # In a process of its own: chDB opens one path in each.
         subprocess.run([sys.executable, "-m", "tests.e2e.pool_history", found.dsn, str(factor)], check=True)
