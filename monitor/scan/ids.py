@@ -1,7 +1,8 @@
 """Sets of event ids that make no Python object for an id: letters in one array, and a table of where they stand."""
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from mmap import mmap
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,8 @@ from monitor.scan.raw import SLACK
 
 PLACES, LETTERS = 1024, 2**14
 """Of the table and for the letters of a new set; both grow by doubling."""
+_LARGE = 2**20
+"""Bytes of an array that is no longer on the heap."""
 
 
 class Ids(NamedTuple):
@@ -64,8 +67,8 @@ class IdSet:
         """`seed` makes the hash another one: 63 bits count. There is room for so many ids and bytes of letters."""
         self._seed = seed % 2**63
         self._count, self._end = 0, 0
-        self._table = np.zeros(_doubled(PLACES, 2 * ids), dtype=np.int64)
-        self._letters = np.empty(_doubled(LETTERS, letters + SLACK), dtype=np.uint8)
+        self._table = zeros(_doubled(PLACES, 2 * ids), np.int64)
+        self._letters = zeros(_doubled(LETTERS, letters + SLACK), np.uint8)
 
     def successor(self) -> "IdSet":
         """An empty set with the same seed and room for as much, so that it need not grow once more."""
@@ -137,12 +140,12 @@ class IdSet:
             raise OverflowError(f"a set of event ids with {self._end + letters} bytes of letters")
         size = _doubled(len(self._letters), self._end + letters + SLACK)
         if size > len(self._letters):
-            grown = np.empty(size, dtype=np.uint8)
+            grown = zeros(size, np.uint8)
             grown[: self._end] = self._letters[: self._end]
             self._letters = grown
         places = _doubled(len(self._table), 2 * (self._count + ids))
         if places > len(self._table):
-            old, self._table = self._table, np.zeros(places, dtype=np.int64)
+            old, self._table = self._table, zeros(places, np.int64)
             held = self._held()
             move(held._replace(table=old.ctypes.data, mask=len(old) - 1), held, self._seed)
 
@@ -172,6 +175,17 @@ class Hashed:
         addresses = (part.ctypes.data for part in (begins, ends, keys, logged, self.new))
         self.batch = Batch(*addresses, many)  # type: ignore[call-arg]  # mypy counts wrong
         hash_all(seed, self.batch)
+
+
+def zeros(size: int, kind: type[Any]) -> NDArray[Any]:
+    """So many zeros; a large array is the system's own, and goes back to it whole.
+
+    Sets live for minutes, and among what a flush needs for a moment they would leave holes that fit nothing.
+    """
+    nbytes = size * np.dtype(kind).itemsize
+    if nbytes < _LARGE:
+        return np.zeros(size, dtype=kind)
+    return np.frombuffer(mmap(-1, nbytes), dtype=kind)
 
 
 def _doubled(size: int, least: int) -> int:
