@@ -1,7 +1,7 @@
 """Sets of event ids that make no Python object for an id: letters in one array, and a table of where they stand."""
 
 from collections.abc import Iterator, Sequence
-from mmap import mmap
+from mmap import MAP_ANONYMOUS, MAP_PRIVATE, mmap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -185,7 +185,7 @@ def zeros(size: int, kind: type[Any]) -> NDArray[Any]:
     nbytes = size * np.dtype(kind).itemsize
     if nbytes < _LARGE:
         return np.zeros(size, dtype=kind)
-    return np.frombuffer(mmap(-1, nbytes), dtype=kind)
+    return np.frombuffer(mmap(-1, nbytes, flags=MAP_PRIVATE | MAP_ANONYMOUS), dtype=kind)
 
 
 def _doubled(size: int, least: int) -> int:
