@@ -22,6 +22,10 @@ class Batch:
     offsets: Sequence[int] | Ints | None
     """One per value, or None when they run from `first` to `last` without a gap."""
 
+    def let_go(self) -> None:
+        """Hold the records no longer: they are counted, and the batch itself waits for its ack, which takes seconds."""
+        self.values, self.timestamps, self.offsets = (), (), None
+
     def offset_of(self, index: int) -> int:
         """Offset of the record at this position."""
         return self.first + index if self.offsets is None else int(self.offsets[index])

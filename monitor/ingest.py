@@ -87,6 +87,7 @@ class Ingest:
                 *(batch.topic, batch.partition, batch.fetched_from, batch.first - 1),
             )
         tally = partition.take(batch, self._clock(), self._limits)
+        batch.let_go()
         self._counting.add(batch.topic, tally)
         self._acks.append(ack)
         pendings = [partition.pending for partition in self.partitions.values()]
