@@ -120,7 +120,7 @@ def columns(fetched: list[Fetched]) -> Columns:
     Raises CorruptRecordException when a batch does not hold what its head says.
     """
     batches = [batch for batch in fetched if isinstance(batch, RecordBatch)]
-    if len(batches) < len(fetched):  # versions that nothing has written since 2017
+    if len(batches) < len(fetched):  # as producers wrote them before Kafka 0.11
         return _records([record for batch in fetched for record in _each(batch)])
     found = unpacked(batches)
     if found is None:

@@ -9,6 +9,7 @@ import pytest
 from clickhouse_connect.driver.client import Client
 from hypothesis import HealthCheck, settings
 
+from monitor.learner import Library
 from monitor.store.client import connect
 from monitor.store.migrate import migrate
 
@@ -48,3 +49,11 @@ def store(migrated_store: Client) -> Client:
     for (name,) in names:
         migrated_store.command(f"TRUNCATE TABLE {name}")
     return migrated_store
+
+
+@pytest.fixture
+def library(store: Client) -> Iterator[Library]:
+    """Learns baselines from the store, in a thread of its own."""
+    made = Library(lambda: store)
+    yield made
+    made.close()

@@ -126,6 +126,20 @@ def test_a_new_owner_starts_where_the_claims_end_and_remembers_the_ids(store: Cl
     run(scene)
 
 
+def test_a_batch_that_waits_for_its_ack_holds_no_records(store: Client) -> None:
+    async def scene() -> None:
+        bench = Bench(store)
+        await bench.start()
+        batch = Batch(P.topic, P.partition, 0, 0, 1, [event(1), event(2)], [0, 0], None)
+        await bench.ingest.take(batch, lambda: None)
+        assert not batch.values
+        assert (batch.first, batch.last) == (0, 1)
+        await bench.ingest.flush()
+        assert bench.counted() == 2
+
+    run(scene)
+
+
 def test_a_flush_whose_caller_is_cancelled_is_stored_all_the_same(store: Client) -> None:
     async def scene() -> None:
         bench = Bench(store)

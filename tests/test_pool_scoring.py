@@ -31,13 +31,6 @@ POOL = "pool:model=m-1"
 SIZE, SPIKE = 3000, 2400
 
 
-@pytest.fixture(name="library")
-def _library(store: Client) -> Iterator[Library]:
-    made = Library(lambda: store)
-    yield made
-    made.close()
-
-
 def moving(last: int) -> Iterator[Row]:
     """Four features of m-1, a spike in all of them, a feature that comes to m-1 from m-2, and one that nobody named."""
     yield from alike(4, 30.0, 0, last, lambda window: 0.05 * (3.0 if SPIKE <= window < SPIKE + 90 else 1.0))

@@ -1,6 +1,6 @@
 """A scorer that has just started is where one that never stopped would be, whatever came late in between."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -21,13 +21,6 @@ from tests.test_scorekeeper import LOOKED, START
 
 BY = terms_of(load_policy(SHIPPED_POLICY))
 SIZE, SPIKE = 3000, 2400
-
-
-@pytest.fixture(name="library")
-def _library(store: Client) -> Iterator[Library]:
-    made = Library(lambda: store)
-    yield made
-    made.close()
 
 
 def put(store: Client, window: int, counts: dict[tuple[str, int], int], token: str) -> None:

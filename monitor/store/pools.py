@@ -5,13 +5,11 @@ Events whose value nobody said, or that was folded into `other`, are in no pool.
 
 from collections.abc import Sequence
 
-import numpy as np
 from clickhouse_connect.driver.client import Client
-from clickhouse_connect.driver.query import QueryResult
 
 from detectors.season import DAY
 from monitor.columns import MaskCounts
-from monitor.store.windows import ON_TIME, Lively, within
+from monitor.store.windows import ON_TIME, Lively, as_counts, within
 from monitor.windows import DIMENSIONS, OTHER
 from schemas.pools import PREFIX, pool_of
 
@@ -29,8 +27,9 @@ def read_pool_counts(client: Client, dimensions: Sequence[str], start: int, end:
         for one in map(_checked, dimensions)
     ]
     if not parts:
-        return _as_counts(None)
-    return _as_counts(client.query(" UNION ALL ".join(parts), within(start, end), column_oriented=True))
+        return as_counts(None)
+    found = client.query(" UNION ALL ".join(parts), within(start, end), column_oriented=True)
+    return as_counts(found.result_columns)
 
 
 def read_lively_pools(client: Client, dimensions: Sequence[str], start: int, end: int) -> list[Lively]:
@@ -72,7 +71,7 @@ def read_member_counts(client: Client, pool: str, members: Sequence[str], start:
         within(start, end) | {"value": value, "members": list(members)},
         column_oriented=True,
     )
-    return _as_counts(found)
+    return as_counts(found.result_columns)
 
 
 def _checked(dimension: str) -> str:
@@ -94,15 +93,4 @@ def _liveliest(dimension: str) -> str:
     return (
         f"SELECT {dimension} FROM windows WHERE {_said(dimension)} GROUP BY {dimension} "  # noqa: S608  # our words
         f"ORDER BY uniqExact(window_start) DESC, sum(n) DESC, {dimension} LIMIT {_MOST_VALUES}"
-    )
-
-
-def _as_counts(found: QueryResult | None) -> MaskCounts:
-    columns = (found.result_columns if found is not None else None) or ((), (), (), (), ())
-    return MaskCounts(
-        np.asarray(columns[0], dtype=np.int64),
-        np.asarray(columns[1], dtype=np.object_),
-        np.asarray(columns[2], dtype=np.object_),
-        np.asarray(columns[3], dtype=np.uint64),
-        np.asarray(columns[4], dtype=np.int64),
     )

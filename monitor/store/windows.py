@@ -222,13 +222,18 @@ def read_mask_counts(client: Client, start: int, end: int, features: Sequence[st
         within(start, end) | ({} if features is None else {"features": list(features)}),
         column_oriented=True,
     )
-    columns = found.result_columns or ((), (), (), (), ())
+    return as_counts(found.result_columns)
+
+
+def as_counts(columns: Sequence[Any] | None) -> MaskCounts:
+    """A query's columns: Unix time, name, stratum, mask, how many; None or nothing for no rows."""
+    at, name, stratum, mask, n = columns or ((), (), (), (), ())
     return MaskCounts(
-        np.asarray(columns[0], dtype=np.int64),
-        np.asarray(columns[1], dtype=np.object_),
-        np.asarray(columns[2], dtype=np.object_),
-        np.asarray(columns[3], dtype=np.uint64),
-        np.asarray(columns[4], dtype=np.int64),
+        np.asarray(at, dtype=np.int64),
+        np.asarray(name, dtype=np.object_),
+        np.asarray(stratum, dtype=np.object_),
+        np.asarray(mask, dtype=np.uint64),
+        np.asarray(n, dtype=np.int64),
     )
 
 
