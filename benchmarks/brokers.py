@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import cast
 
 from benchmarks.common import program_of
-from monitor.embedded import free_port, start_broker, wait_for_port
+from monitor.embedded import start_broker
 from monitor.leash import Child, start
+from monitor.ports import free_port, wait_for_port
 from tests.kafka.broker import start_kafka
 
 _LEASH = 4

@@ -7,7 +7,6 @@ starts it again, `--spike` makes one feature refuse four times as often. One JSO
 
 import argparse
 import asyncio
-import gc
 import json
 import os
 import shutil
@@ -25,6 +24,7 @@ from detectors.warmup import warm_up
 from monitor.alerting import SHIPPED
 from monitor.clock import monotonic
 from monitor.errors import UserError
+from monitor.heap import look_for_cycles
 from monitor.settings import load
 from monitor.simulator.plan import Plan
 from monitor.simulator.scenarios import RefusalSpike
@@ -106,9 +106,7 @@ async def _live(asked: Asked, plan: Plan, store: str) -> tuple[Recording, int]:
     settings = load({"VIGIL_PARTITIONS": "4"})
     life = Life(store, time, log, settings)
     await life.start()
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(100_000, 20, 100)  # as a worker does
+    look_for_cycles()
     flow, count, steps = flowing(plan), 0, round(asked.hours * 3600 / EVERY)
     dies = None if asked.restart is None else round(asked.restart * 3600 / EVERY)
     recording.add(life.shown(names))

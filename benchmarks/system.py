@@ -13,9 +13,9 @@ from typing import Any
 
 from benchmarks.common import PYTHON, child_environment, cpu_seconds, last_words, program_of
 from monitor.clock import monotonic
-from monitor.embedded import free_port, wait_for_port
 from monitor.errors import UserError
 from monitor.leash import Child, start
+from monitor.ports import free_port, wait_for_port
 from monitor.store.endpoint import find
 from schemas.topics import TELEMETRY_TOPIC
 

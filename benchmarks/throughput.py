@@ -26,8 +26,9 @@ from benchmarks.equal_work import MODULES, OURS, Topic, consume, expected_digest
 from benchmarks.events import Shape, make
 from benchmarks.loading import load
 from monitor.clock import now
-from monitor.embedded import free_port, start_broker
+from monitor.embedded import start_broker
 from monitor.errors import UserError
+from monitor.ports import free_port
 from monitor.settings import environment
 from monitor.windows import WINDOW_SECONDS, window_start
 

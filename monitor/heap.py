@@ -1,6 +1,7 @@
-"""Tells the C library to keep what is freed: every flush needs as much memory again as the last one."""
+"""The memory of a process that runs for months: what the C library keeps, and when Python looks for cycles."""
 
 import ctypes
+import gc
 
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _ARENA_MAX = -1, -3, -8
 """glibc's names for what mallopt sets, from malloc.h."""
@@ -12,11 +13,23 @@ _LARGE = 32 * 2**20
 def keep_freed_memory() -> bool:
     """Give back to the system only what is free beyond 256 MiB; false where there is no glibc.
 
-    Without it a busy worker spends a tenth of its time in the kernel, getting pages that it has just given back. And
-    all threads share one heap: what one thread fetches another frees, and heaps of their own only filled with holes.
+    Every flush needs as much memory again as the last one; without this a busy worker spends a tenth of its time in
+    the kernel, getting pages that it has just given back. And all threads share one heap: what one thread fetches
+    another frees, and heaps of their own only filled with holes.
     """
     try:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):
         return False
     return all([mallopt(_TRIM_THRESHOLD, _KEPT), mallopt(_MMAP_THRESHOLD, _LARGE), mallopt(_ARENA_MAX, 1)])
+
+
+def look_for_cycles() -> None:
+    """Python's collector looks, from now on, at what the process makes later, every 10,000 objects.
+
+    Events make no cycles, but each connection to `/metrics` leaves one with its buffers, some 14 kB. At 100,000
+    objects a worker that was asked three times a second grew by 50 kB a second for more than half an hour.
+    """
+    gc.collect()
+    gc.freeze()  # what lives as long as the process need not be looked at again
+    gc.set_threshold(10_000, 10, 10)

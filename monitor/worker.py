@@ -1,7 +1,6 @@
 """One worker: Faust moves batches to the ingest, a flusher stores them, a scorer judges closed windows."""
 
 import asyncio
-import gc
 import logging
 import os
 import platform
@@ -26,7 +25,7 @@ from monitor.clock import monotonic, now
 from monitor.counting import Counting
 from monitor.errors import StandstillError, StoreUnavailableError, UserError
 from monitor.faust_app import faust_app
-from monitor.heap import keep_freed_memory
+from monitor.heap import keep_freed_memory, look_for_cycles
 from monitor.ingest import Ingest
 from monitor.kinds import COUNTED
 from monitor.letters import Letterbox
@@ -233,9 +232,7 @@ def run(settings: Settings) -> None:
         warm_up()
         intake.warm_up()
         worker = Worker(settings, store, hold)
-        gc.collect()
-        gc.freeze()  # what lives as long as the process need not be looked at again
-        gc.set_threshold(100_000, 20, 100)
+        look_for_cycles()
         faust.Worker(
             worker.app, loglevel=settings.log_level.upper(), quiet=True, redirect_stdouts=False, blocking_timeout=0
         ).execute_from_commandline()

@@ -6,9 +6,10 @@ import pytest
 from click.testing import CliRunner
 from kafka import KafkaConsumer, TopicPartition
 
-from monitor.embedded import free_port, start_broker
+from monitor.embedded import start_broker
 from monitor.errors import UserError
 from monitor.normal import normal_command
+from monitor.ports import free_port
 from monitor.producing import ensure_topics
 from schemas.topics import CHANGES_TOPIC
 

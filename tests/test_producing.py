@@ -8,8 +8,8 @@ from click.testing import CliRunner
 
 from monitor.broker import Broker
 from monitor.cli import main
-from monitor.embedded import free_port
 from monitor.errors import UserError
+from monitor.ports import free_port
 from monitor.producing import ensure_topics, require_broker, sender
 from schemas.topics import TOPICS
 

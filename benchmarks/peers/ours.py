@@ -1,6 +1,5 @@
 """Vigil's engine without its store: the batch transport in a small Faust app, msgspec, record by record."""
 
-import gc
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -12,6 +11,7 @@ from faust.types import TP
 from benchmarks.peers.work import WINDOW_DIGITS, Meter, arguments
 from monitor.batch import Batch
 from monitor.faust_app import faust_app
+from monitor.heap import look_for_cycles
 from monitor.settings import Settings
 from monitor.transport import BatchSchema, BatchTransport
 
@@ -75,9 +75,7 @@ def main() -> None:
             event.ack()
 
     logging.getLogger("aiokafka").setLevel(logging.WARNING)
-    gc.collect()
-    gc.freeze()  # as monitor/worker.py does
-    gc.set_threshold(100_000, 20, 100)
+    look_for_cycles()
     faust.Worker(app, loglevel="WARNING", quiet=True, redirect_stdouts=False).execute_from_commandline()
 
 

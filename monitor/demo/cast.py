@@ -9,9 +9,10 @@ from pathlib import Path
 
 from monitor.alerting import Alerting, find_programs, start_alerting
 from monitor.clock import monotonic
-from monitor.embedded import free_port, start_broker
+from monitor.embedded import start_broker
 from monitor.errors import UserError
 from monitor.leash import Child, start
+from monitor.ports import free_port
 from monitor.producing import ensure_topics
 from monitor.settings import PREFIX, environment
 from schemas.topics import TOPICS

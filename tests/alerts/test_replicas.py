@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from monitor.alerting import prometheus_config, replaced, start_alerting
-from monitor.embedded import free_port, wait_for_port
 from monitor.leash import start
 from monitor.metrics import Metrics
 from monitor.pagerduty import ENQUEUE, Receiver
+from monitor.ports import free_port, wait_for_port
 from tests.programs import ALERTMANAGER, PROMETHEUS, needs
 from tests.test_alerting import get, serve, set_incident, until
 

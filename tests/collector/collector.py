@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import Literal
 
-from monitor.embedded import free_port, wait_for_port
 from monitor.leash import Child, start
+from monitor.ports import free_port, wait_for_port
 from schemas.topics import OTLP_TOPIC
 from tests import go_programs
 

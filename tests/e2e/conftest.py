@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from monitor.embedded import free_port, start_broker
+from monitor.embedded import start_broker
 from monitor.errors import UserError
+from monitor.ports import free_port
 from monitor.producing import ensure_topics
 from schemas.topics import TOPICS
 from tests.e2e.processes import Served, Workers

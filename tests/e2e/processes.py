@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.embedded import free_port
+from monitor.ports import free_port
 
 
 @dataclass

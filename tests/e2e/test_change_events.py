@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from monitor.embedded import free_port
 from monitor.pagerduty import Receiver
+from monitor.ports import free_port
 from monitor.producing import sender
 from schemas.topics import CHANGES_TOPIC, TELEMETRY_TOPIC
 from tests.e2e.ask import ask

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from monitor.embedded import free_port
+from monitor.ports import free_port
 from tests.e2e.ask import ask
 from tests.e2e.processes import Workers, end, wait_until
 from tests.e2e.recount import check_exact, records, send_slowly, stored

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from monitor.embedded import free_port
+from monitor.ports import free_port
 from monitor.producing import sender
 from tests.e2e.conftest import on_tansu
 from tests.e2e.processes import Workers, wait_until

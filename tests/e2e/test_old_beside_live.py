@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.embedded import free_port
+from monitor.ports import free_port
 from tests.e2e.ask import ask
 from tests.e2e.batches import send_batches
 from tests.e2e.conftest import on_tansu

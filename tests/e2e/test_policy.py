@@ -4,7 +4,7 @@ import re
 import urllib.request
 from pathlib import Path
 
-from monitor.embedded import free_port
+from monitor.ports import free_port
 from tests.e2e.processes import Workers, wait_until
 from tests.e2e.scrape import metric
 

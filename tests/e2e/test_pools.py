@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from monitor.embedded import free_port
+from monitor.ports import free_port
 from tests.e2e.conftest import on_tansu
 from tests.e2e.processes import Workers, wait_until
 from tests.pool_traffic import with_pools

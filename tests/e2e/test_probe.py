@@ -18,9 +18,9 @@ import pytest
 from alerts.build import files
 from alerts.policy import Probe
 from monitor.alerting import SHIPPED, prometheus_config, replaced
-from monitor.embedded import free_port, wait_for_port
 from monitor.leash import Child, start
 from monitor.policy import SHIPPED_POLICY, load_policy
+from monitor.ports import free_port, wait_for_port
 from monitor.producing import sender
 from schemas.topics import TELEMETRY_TOPIC
 from tests.e2e.ask import ask

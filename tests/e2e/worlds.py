@@ -14,8 +14,9 @@ from typing import Any
 
 from monitor.alerting import Alerting, start_alerting
 from monitor.clock import now
-from monitor.embedded import free_port, start_broker
+from monitor.embedded import start_broker
 from monitor.leash import Child, start
+from monitor.ports import free_port
 from monitor.windows import window_start
 from tests.e2e.feature_traffic import PROFILES
 from tests.e2e.processes import Served, Workers, wait_until

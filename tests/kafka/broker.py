@@ -12,9 +12,9 @@ from pathlib import Path
 from kafka import KafkaAdminClient
 from kafka.errors import UnknownTopicOrPartitionError
 
-from monitor.embedded import free_port, wait_for_port
 from monitor.errors import UserError
 from monitor.leash import Child, start
+from monitor.ports import free_port, wait_for_port
 from monitor.producing import ensure_topics
 from schemas.topics import OTLP_TOPIC, TOPICS
 

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from monitor.embedded import free_port
 from monitor.leash import Child
+from monitor.ports import free_port
 from tests.kafka.broker import start_kafka
 from tests.kafka.certificates import Authority, Signed, authority
 

@@ -11,8 +11,9 @@ from click.testing import CliRunner
 from kafka import KafkaConsumer
 from pydantic import TypeAdapter
 
-from monitor.embedded import free_port, start_broker
+from monitor.embedded import start_broker
 from monitor.errors import UserError
+from monitor.ports import free_port
 from monitor.replay.run import Options, World, replay, replay_command
 from schemas.codec import Reject, decode
 from schemas.telemetry import TELEMETRY, Telemetry

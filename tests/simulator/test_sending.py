@@ -13,8 +13,9 @@ import pytest
 from click.testing import CliRunner
 from kafka import KafkaConsumer, TopicPartition
 
-from monitor.embedded import free_port, start_broker
+from monitor.embedded import start_broker
 from monitor.errors import UserError
+from monitor.ports import free_port
 from monitor.producing import ensure_topics
 from monitor.simulator.generate import generate
 from monitor.simulator.plan import Plan, Tally
