@@ -25,7 +25,7 @@ from monitor.clock import monotonic, now
 from monitor.counting import Counting
 from monitor.errors import StandstillError, StoreUnavailableError, UserError
 from monitor.faust_app import faust_app
-from monitor.heap import keep_freed_memory, look_for_cycles
+from monitor.heap import give_back, keep_freed_memory, look_for_cycles
 from monitor.ingest import Ingest
 from monitor.kinds import COUNTED
 from monitor.letters import Letterbox
@@ -50,6 +50,7 @@ log = logging.getLogger("vigil.worker")
 _READ = (TELEMETRY_TOPIC, CHANGES_TOPIC, REVIEWS_TOPIC)
 _SCORE_EVERY = 1.0
 _AUDIT_EVERY, _POLICY_EVERY = 30, 10
+_GIVE_BACK_EVERY = 60.0
 _STORE_PATIENCE = 20.0
 """Seconds a worker waits for a `vigil sql` that has the embedded store open, or for its predecessor to end."""
 _UNHEALTHY_AFTER = 20.0
@@ -81,7 +82,7 @@ class Worker:
         for topic in (*_READ, OTLP_TOPIC) if settings.otlp else _READ:
             channel = self.app.topic(topic.name, schema=BatchSchema())
             self.app.agent(channel, name=topic.name)(self._read)
-        for task in (self._flush, self._score, self._serve):
+        for task in (self._flush, self._score, self._serve, self._give_back):
             self.app.task(task)
         if key := settings.pagerduty_key():
             self.app.task(partial(self._tell_changes, connect(), key))
@@ -142,6 +143,11 @@ class Worker:
             except StoreUnavailableError as error:
                 log.warning("scoring waits: %s", error)  # vigil_scored_until stands still, and that pages
             ticks += 1
+
+    async def _give_back(self) -> None:
+        while not self.app.should_stop:
+            await asyncio.sleep(_GIVE_BACK_EVERY)
+            await asyncio.to_thread(give_back)
 
     async def _tell_changes(self, client: Client, key: str) -> None:
         post = poster(key, change_url(self.settings), self.settings.pagerduty_link)
