@@ -6,7 +6,8 @@ is older than a quarter of a gigabyte in each partition, which is far behind the
 Memory is called flat when growth is not shown and large growth is excluded: the 95 % confidence interval
 of its slope includes zero, or the slope is under 1 % an hour; and the upper end of that interval is under
 5 % an hour. The slope is fitted to the means of whole minutes after the warm-up, because samples that are
-five seconds apart repeat each other and would make the interval too narrow.
+seconds apart repeat each other and would make the interval too narrow. A worker gives memory back every ten
+seconds; a sample a second sees it before and after.
 """
 
 import math
@@ -63,7 +64,7 @@ class Plan:
     """The slope is fitted to means over so many seconds."""
 
 
-FULL = Plan(1800.0, 5.0, 300.0, 600.0, 300.0, 60.0)
+FULL = Plan(1800.0, 1.0, 300.0, 600.0, 300.0, 60.0)
 QUICK = Plan(16.0, 0.5, 5.0, 9.0, 4.0, 1.0)
 
 Sample = tuple[float, float]
@@ -168,7 +169,7 @@ def _sampled(watched: System, child: Child, plan: Plan) -> tuple[_Worker, list[S
         if passed // 30 > told:
             told = int(passed // 30)
             say(f"  {passed:5.0f} s: worker {ours.samples[-1][1]:.0f} MB, store {store[-1][1]:.0f} MB, "
-                f"{_rate(ours.counted[-7:]):,.0f} events per second")  # fmt: skip
+                f"{_rate(ours.counted[-30:]):,.0f} events per second")  # fmt: skip
         time.sleep(plan.every - (monotonic() - begin) % plan.every)
     return ours, store
 

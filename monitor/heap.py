@@ -25,7 +25,7 @@ def keep_freed_memory() -> bool:
 
 
 def give_back() -> None:
-    """Give the system the pages of all that is free; nothing where there is no glibc. Takes some ten milliseconds.
+    """Give the system the pages of all that is free; nothing where there is no glibc. Takes some milliseconds.
 
     What keep_freed_memory keeps for the next flush stays below something that lives, and so for ever: a minute in
     which the store was slow would make a worker larger until its end.

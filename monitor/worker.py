@@ -50,7 +50,7 @@ log = logging.getLogger("vigil.worker")
 _READ = (TELEMETRY_TOPIC, CHANGES_TOPIC, REVIEWS_TOPIC)
 _SCORE_EVERY = 1.0
 _AUDIT_EVERY, _POLICY_EVERY = 30, 10
-_GIVE_BACK_EVERY = 60.0
+_GIVE_BACK_EVERY = 10.0
 _STORE_PATIENCE = 20.0
 """Seconds a worker waits for a `vigil sql` that has the embedded store open, or for its predecessor to end."""
 _UNHEALTHY_AFTER = 20.0
