@@ -6,8 +6,8 @@ is older than a quarter of a gigabyte in each partition, which is far behind the
 Memory is called flat when growth is not shown and large growth is excluded: the 95 % confidence interval
 of its slope includes zero, or the slope is under 1 % an hour; and the upper end of that interval is under
 5 % an hour. The slope is fitted to the means of whole minutes after the warm-up, because samples that are
-seconds apart repeat each other and would make the interval too narrow. A worker gives memory back every ten
-seconds; a sample a second sees it before and after.
+seconds apart repeat each other and would make the interval too narrow. A worker takes and gives back a third of its
+memory within seconds; four samples a second make a minute's mean good to a hundredth.
 """
 
 import math
@@ -43,6 +43,7 @@ LEAD = 200_000
 _RETENTION = {"retention.bytes": str(256 * 2**20), "segment.bytes": str(64 * 2**20)}
 _LOOK_FOR_OLD = "\nlog.retention.check.interval.ms=5000\n"
 _PATIENCE = 120.0
+_COUNT_EVERY = 5.0
 _COUNTED = f"""
 SELECT sumIf(records, row_kind = 'range') AS records, sumIf(accepted, row_kind = 'range') AS accepted,
        sumIf(n, row_kind = 'cell') AS cells, (SELECT countIf(gap != 0) FROM offset_audit) AS gaps,
@@ -64,8 +65,8 @@ class Plan:
     """The slope is fitted to means over so many seconds."""
 
 
-FULL = Plan(1800.0, 1.0, 300.0, 600.0, 300.0, 60.0)
-QUICK = Plan(16.0, 0.5, 5.0, 9.0, 4.0, 1.0)
+FULL = Plan(1800.0, 0.25, 300.0, 600.0, 300.0, 60.0)
+QUICK = Plan(16.0, 0.25, 5.0, 9.0, 4.0, 1.0)
 
 Sample = tuple[float, float]
 """(seconds since the start, MB)."""
@@ -160,16 +161,18 @@ class _Worker:
 def _sampled(watched: System, child: Child, plan: Plan) -> tuple[_Worker, list[Sample]]:
     """The worker, and the store's memory, from the first event counted on."""
     _first(watched)
-    ours, store, begin, told = _Worker([], []), list[Sample](), monotonic(), 0
+    ours, store, begin, told, asked = _Worker([], []), list[Sample](), monotonic(), 0, 0.0
     while (passed := monotonic() - begin) < plan.seconds and child.alive():
         watched.check_alive()
         ours.samples.append((passed, resident_mb(watched.worker_pid)))
         store.append((passed, resident_mb(cast("int", watched.store_pid))))
-        ours.counted.append((now().timestamp(), watched.counted()))
+        if not ours.counted or passed - asked >= _COUNT_EVERY:
+            asked = passed
+            ours.counted.append((now().timestamp(), watched.counted()))
         if passed // 30 > told:
             told = int(passed // 30)
             say(f"  {passed:5.0f} s: worker {ours.samples[-1][1]:.0f} MB, store {store[-1][1]:.0f} MB, "
-                f"{_rate(ours.counted[-30:]):,.0f} events per second")  # fmt: skip
+                f"{_rate(ours.counted[-7:]):,.0f} events per second")  # fmt: skip
         time.sleep(plan.every - (monotonic() - begin) % plan.every)
     return ours, store
 
