@@ -8,9 +8,8 @@ import numpy.typing as npt
 from detectors.base import Bools, Floats
 from detectors.baseline import Baseline
 from detectors.compiled import compiled
-from detectors.lanes import lanes_of
 from detectors.outlook import expected_rate
-from detectors.retrospect import watch_on
+from detectors.retrospect import lanes_of, watch_on
 from detectors.rows import HARMONICS, OPEN, SEASON, STATE
 from detectors.season import mixed_rates, seasonal_rates
 from detectors.statespace import CLOSED, OPENED, open_incident, start_state, step

@@ -21,11 +21,14 @@ from detectors.belief import (
     store,
     wander_of,
 )
+from detectors.betabinomial import MAX_RATE
 from detectors.compiled import compiled
-from detectors.guard import forget_pages, remember_evidence, remember_page
-from detectors.lanes import MAX_GAIN, MAX_R, TINY, lanes_of, take_all, watched
-from detectors.level import start_level
+from detectors.elementary import exp
+from detectors.guard import forget_pages, guard, remember_evidence, remember_page
+from detectors.lanes import FIRST, hold_against, hypotheses, lend, take_all, take_wandering
+from detectors.level import predict_level, start_level
 from detectors.rows import (
+    ABSORBED,
     BACK,
     BACK_R,
     BELIEF,
@@ -55,8 +58,12 @@ _FORGOTTEN = 1e-4
 """Share of the posterior that goes back to all hypotheses in a window, so that a changing incident is followed."""
 _OWN_SPREAD, _MAX_SPREAD = 0.3, 0.1
 """How far an incident's level may lie around its hypothesis: a share of the distance to normal, and a logarithm."""
+MAX_GAIN = 60.0
+MAX_R = 1e80
 _MAX_EVIDENCE = 200.0
-_OWN_VARIANCES = np.minimum(np.abs(np.log(RATIOS)) * _OWN_SPREAD, _MAX_SPREAD) ** 2
+TINY = 1e-300
+_LOG_RATIOS = np.log(RATIOS)
+_OWN_VARIANCES = np.minimum(np.abs(_LOG_RATIOS) * _OWN_SPREAD, _MAX_SPREAD) ** 2
 """Of an incident's level around each hypothesis."""
 
 
@@ -93,7 +100,14 @@ def step(state: Floats, parameters: Floats, rate: float, evaluated: float, bad: 
 @compiled
 def _watch(state: Floats, parameters: Floats, rate: float, evaluated: float, bad: float) -> tuple[float, bool, int]:
     """While nothing is open: evidence is gathered, and enough of it opens an incident."""
-    statistic, up, down = watched(state, parameters, lanes_of(state, parameters), 0, rate, evaluated, bad)
+    if parameters[VARIANCE] > 0.0:
+        _predict_hypotheses(state, parameters, rate)
+        predict_level(state, parameters)
+    if evaluated > 0.0:
+        _take_evidence(state, parameters, rate, evaluated, bad)
+        forget_pages(state)
+    up, down = _sides(state, parameters)
+    statistic = math.log(up + down + TINY) - guard(state)
     if statistic <= parameters[THRESHOLD]:
         return statistic, up >= down, NOTHING
     open_incident(state, parameters, statistic, up + down)
@@ -121,10 +135,45 @@ def _free_levels(state: Floats, parameters: Floats) -> None:
     A size between two would else look normal to the wrong one of them, now and then for long enough to close.
     """
     still = parameters[VARIANCE] == 0.0
-    for j in range(HYPOTHESES):
+    for j in range(hypotheses(state)):
         belief = fresh_belief(wander_of(parameters)) if still else load(state, LEVELS + j, ROOM)
         fast, slow, fast_fast, fast_slow, slow_slow = belief
         store((fast, slow, fast_fast, fast_slow, slow_slow + _OWN_VARIANCES[j]), state, LEVELS + j, ROOM)
+
+
+@compiled
+def _take_evidence(state: Floats, parameters: Floats, rate: float, evaluated: float, bad: float) -> None:
+    """R <- (1 + R) f / f_normal, for every hypothesis."""
+    if parameters[VARIANCE] > 0.0:
+        log_normal = take_wandering(state, parameters, rate, evaluated, bad)
+    else:
+        log_normal = hold_against(state, rate, evaluated, bad, parameters[RHO])
+    for j in range(hypotheses(state)):
+        gain = min(state[DENSITIES + j] - log_normal, MAX_GAIN)
+        state[SHARES + j] = min((1.0 + state[SHARES + j]) * exp(gain), MAX_R)
+
+
+@compiled
+def _sides(state: Floats, parameters: Floats) -> tuple[float, float]:
+    up = 0.0
+    for j in range(UPWARD):
+        up += parameters[WEIGHTS + j] * state[SHARES + j]
+    down = 0.0
+    for j in range(UPWARD, HYPOTHESES):
+        down += parameters[WEIGHTS + j] * state[SHARES + j]
+    return up, down
+
+
+@compiled
+def _predict_hypotheses(state: Floats, parameters: Floats, rate: float) -> None:
+    """One window passes. By the odds R a change is older, and the level after it known by now, or it is just now."""
+    normal, wander = load(state, NORMAL), wander_of(parameters)
+    largest = math.log(MAX_RATE / rate)
+    for j in range(hypotheses(state)):
+        # Where the rate does not jump the level has, the other way.
+        shift = -ABSORBED[j] * min(_LOG_RATIOS[j], largest)
+        belief = merged(load(state, LEVELS + j, ROOM), normal, state[SHARES + j], shift, 0.0)
+        store(passed(belief, wander), state, LEVELS + j, ROOM)
 
 
 @compiled
@@ -144,10 +193,10 @@ def _follow(state: Floats, parameters: Floats, rate: float, evaluated: float, ba
         return state[EVIDENCE], rises, NOTHING
     forget_pages(state)
     _mix_shares(state, parameters)
-    store(load(state, BACK), state, LEVELS + HYPOTHESES, ROOM)  # beside the others: one more in a vector costs nothing
-    take_all(lanes_of(state, parameters), rate, evaluated, bad, parameters[RHO])
-    store(load(state, LEVELS + HYPOTHESES, ROOM), state, BACK)
-    gain = float(state[DENSITIES + HYPOTHESES]) - _take_incident(state, parameters)
+    lend(state, BACK, FIRST)
+    take_all(state, rate, evaluated, bad, parameters[RHO])
+    store(load(state, LEVELS + FIRST, ROOM), state, BACK)
+    gain = float(state[DENSITIES + FIRST]) - _take_incident(state, parameters)
     state[BACK_R] = min((1.0 + state[BACK_R]) * math.exp(min(gain, MAX_GAIN)), MAX_R)
     state[EVIDENCE] = min(max(state[EVIDENCE] - gain, 0.0), _MAX_EVIDENCE)
     remember_evidence(state)
@@ -165,7 +214,7 @@ def _follow(state: Floats, parameters: Floats, rate: float, evaluated: float, ba
 def _predict_followed(state: Floats, parameters: Floats) -> None:
     """One window passes. An end is just now, when nothing is known of the level, or older, by the odds."""
     wander = wander_of(parameters)
-    for j in range(HYPOTHESES):
+    for j in range(hypotheses(state)):
         store(passed(load(state, LEVELS + j, ROOM), wander), state, LEVELS + j, ROOM)
     # The level that jumped has no use while an incident is open: here it is one of which nothing is known.
     start_belief(state, JUMPED, parameters)
