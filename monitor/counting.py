@@ -1,6 +1,7 @@
 """From tallies to Prometheus: the numbers of the stream, at the moment they are counted."""
 
 from collections import Counter, OrderedDict
+from collections.abc import Iterable
 from datetime import datetime
 from typing import get_args
 
@@ -16,19 +17,20 @@ _EMITTERS = 100_000
 
 
 class Counting:
-    """Keeps the metrics of the ingest. Features beyond the cap are counted as `other`."""
+    """Keeps the metrics of the ingest. Features beyond the cap are counted as `other`, but none that is `named`."""
 
-    def __init__(self, metrics: Metrics, features: int, since: datetime) -> None:
+    def __init__(self, metrics: Metrics, features: int, since: datetime, named: Iterable[str] = ()) -> None:
         self._since = since
         self._metrics = metrics
-        self._feature = Cap(features)
+        self._feature = Cap(features, named)
         self._heartbeats: OrderedDict[tuple[str, str, datetime], int] = OrderedDict()
         self._started: set[str] = set()
         self._newest: dict[str, float] = {}
         self._newest_probe: dict[str, float] = {}
 
     def begin(self, topic: str) -> None:
-        """A partition of this topic is ours: its dead letters begin at 0, so that a first burst is an increase."""
+        """A partition of this topic is ours: its counts begin at 0, so that a first burst is an increase."""
+        self._metrics.records.labels(topic)
         for reason in get_args(RejectReason):
             self._metrics.dead_letters.labels(topic, reason)
 

@@ -1,5 +1,7 @@
 """Every Prometheus metric, named once. Labels come from closed sets or are capped; never an id."""
 
+from collections.abc import Iterable
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 
 from monitor.kpi_counters import KpiCounters
@@ -166,11 +168,11 @@ class Metrics:
 
 
 class Cap:
-    """At most `limit` distinct label values; later ones become `other`."""
+    """At most `limit` distinct label values; later ones become `other`. Those that are `named` have their place."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, named: Iterable[str] = ()) -> None:
         self.limit = limit
-        self._known: set[str] = set()
+        self._known = set(sorted(named)[:limit])
 
     def __call__(self, value: str) -> str:
         if value in self._known:

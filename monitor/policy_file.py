@@ -6,14 +6,15 @@ from pathlib import Path
 from monitor.clock import Clock
 from monitor.errors import UserError
 from monitor.metrics import Metrics
-from monitor.policy import whole_policy
+from monitor.policy import Policy, whole_policy
 from monitor.terms import Terms, terms_of
 
 log = logging.getLogger("vigil.policy")
 
 
 class PolicyFile:
-    """Where a policy stands. `terms` are those of the newest good one that was there.
+    """Where a policy stands. `terms` are those of the newest good one that was there; `named` the features that the
+    first one names.
 
     Contents are compared, not the times of files: a ConfigMap's mount swaps a symbolic link.
     """
@@ -25,6 +26,7 @@ class PolicyFile:
         self._clock = clock
         self._seen = _content(path)
         self.terms = terms_in(self._seen, path)
+        self.named = tuple(_policy_in(self._seen, path).features)
         self._took()
 
     def look(self) -> None:
@@ -55,15 +57,19 @@ def terms_at(path: Path) -> Terms:
 def terms_in(content: bytes | None, path: Path) -> Terms:
     """The same of what was read at a path, None where nothing could be. Raises UserError that names every mistake."""
     try:
+        return terms_of(_policy_in(content, path))
+    except UserError as error:
+        raise UserError(f"VIGIL_POLICY: {error}") from error
+
+
+def _policy_in(content: bytes | None, path: Path) -> Policy:
+    try:
         text = (content or b"").decode("utf-8")
     except UnicodeDecodeError as error:
         raise UserError(f"the policy {path} is not UTF-8") from error
     if content is None:
-        raise UserError(f"cannot read the policy {path}; is VIGIL_POLICY right?")
-    try:
-        return terms_of(whole_policy(text, path.name))
-    except UserError as error:
-        raise UserError(f"VIGIL_POLICY: {error}") from error
+        raise UserError(f"cannot read the policy {path}; is the path right?")
+    return whole_policy(text, path.name)
 
 
 def _content(path: Path) -> bytes | None:

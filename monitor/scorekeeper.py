@@ -62,7 +62,7 @@ class Scorekeeper:
         self._library = Library(connect)
         self._policy = PolicyFile(settings.policy or SHIPPED_POLICY, metrics, clock)
         self._next: Succession | None = None
-        self._feature = Cap(settings.features)
+        self._feature = Cap(settings.features, self._policy.named)
         self._pool = Cap(MOST_POOLS)
         self._open = OpenIncidents(metrics.incident_open, self._label)
         self._owned: frozenset[int] = frozenset()
@@ -71,6 +71,11 @@ class Scorekeeper:
         self._score_by(self._policy.terms)
         self._unsent = Findings()
         self._stop = threading.Event()
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Features that the policy named at the start: their metrics are never those of `other`."""
+        return self._policy.named
 
     def own(self, owned: Iterable[int], partitions: Mapping[str, int]) -> None:
         """Which partitions of the telemetry topic are ours, and how many each counted topic has.

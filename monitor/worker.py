@@ -70,13 +70,13 @@ class Worker:
         self.metrics = Metrics()
         self.metrics.build_info.labels(version("vigil"), platform.python_version()).set(1)
         self.metrics.start_time.set(now().timestamp())
-        counting = Counting(self.metrics, settings.features, now())
+        self.scorekeeper = Scorekeeper(settings, connect(), self.metrics, now, connect)
+        counting = Counting(self.metrics, settings.features, now(), self.scorekeeper.named)
         ingest_client = connect()
         name = f"{platform.node()}-{os.getpid()}"
         letterbox = Letterbox(lambda: cast("Producer", self.app.producer)._ensure_producer())
         writer = Writer(ingest_client, counting, letterbox.send, name)
         self.ingest = Ingest(settings, ingest_client, counting, writer)
-        self.scorekeeper = Scorekeeper(settings, connect(), self.metrics, now, connect)
         self.app = faust_app(settings)
         self.app.transport = BatchTransport(self.app, _Owner(self.ingest))
         for topic in (*_READ, OTLP_TOPIC) if settings.otlp else _READ:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import get_args
 
 from monitor.counting import Counting
-from monitor.metrics import Metrics
+from monitor.metrics import OTHER, Metrics
 from monitor.tally import Tally
 from schemas.outcomes import Bit
 from schemas.probes import PROBE, PROBE_FEATURE
@@ -82,6 +82,18 @@ def test_beyond_the_cap_a_probed_feature_is_other_and_vigils_own_is_not() -> Non
     assert (newest(metrics, "other"), newest(metrics, PROBE_FEATURE)) == (7.0, 8.0)
 
 
+def test_what_the_policy_names_is_never_other_however_many_names_came_before() -> None:
+    metrics = Metrics()
+    counting = Counting(metrics, 3, datetime(2026, 11, 20, tzinfo=UTC), named=("claims", "triage"))
+    for name in ("junk-1", "junk-2", "junk-3", "triage", "claims"):
+        counting.add(TOPIC, tally((name, Bit.INTERACTION, 5)))
+    shown = {
+        name: metrics.registry.get_sample_value("vigil_interactions_total", {"feature": name})
+        for name in ("claims", "triage", "junk-1", "junk-2", OTHER)
+    }
+    assert shown == {"claims": 5.0, "triage": 5.0, "junk-1": 5.0, "junk-2": None, OTHER: 10.0}
+
+
 def dead_letters(metrics: Metrics) -> dict[tuple[str, str], float]:
     family = next(one for one in metrics.registry.collect() if one.name == "vigil_dead_letters")
     return {
@@ -96,6 +108,7 @@ def test_dead_letters_of_an_owned_topic_begin_at_0_for_each_reason_and_those_of_
     counting = Counting(metrics, 10, datetime(2026, 11, 20, tzinfo=UTC))
     assert dead_letters(metrics) == {}
     counting.begin(TOPIC)
+    assert metrics.registry.get_sample_value("vigil_records_total", {"topic": TOPIC}) == 0.0
     at_0 = {(TOPIC, reason): 0.0 for reason in get_args(RejectReason)}
     assert dead_letters(metrics) == at_0
     refused = Tally()

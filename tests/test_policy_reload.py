@@ -254,7 +254,7 @@ def test_a_bad_policy_at_the_start_is_a_user_error(store: Client, tmp_path: Path
 
 
 def test_a_policy_that_is_not_there_at_the_start_is_a_user_error(store: Client, tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="is VIGIL_POLICY right"):
+    with pytest.raises(UserError, match="VIGIL_POLICY: cannot read the policy"):
         Watched(store, tmp_path / "none.yaml")
 
 

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from schemas.codec import Reject, decode
-from schemas.telemetry import TELEMETRY
+from schemas.codec import decode
+from schemas.kpis import KPIS, counts
+from schemas.outcomes import interaction_mask
+from schemas.telemetry import TELEMETRY, Interaction
 
 ROOT = Path(__file__).parent.parent
 
@@ -24,10 +26,11 @@ def test_a_generated_block_is_there_and_not_empty(name: str) -> None:
     assert len(block) > 100
 
 
-def test_the_smallest_interaction_is_one() -> None:
-
+def test_the_smallest_interaction_is_one_and_counts_against_no_kpi_that_pages() -> None:
     blocks = (ROOT / "README.md").read_text().split("```json\n")[1:]
     assert blocks
     for block in blocks:
         event = decode(TELEMETRY, block.split("```")[0].strip().encode())
-        assert not isinstance(event, Reject)
+        assert isinstance(event, Interaction)
+        mask = interaction_mask(event)
+        assert [kpi.name for kpi in KPIS if kpi.severity == "critical" and counts(kpi, mask)[0]] == []

@@ -11,7 +11,7 @@ from alerts.policy import Policy
 from schemas.kpis import KPIS
 
 _EVERY = "5s"
-"""Between two evaluations, as in prometheus.yaml. A PrometheusRule must say so itself: the Operator's own are 30 s."""
+"""Between two evaluations, as in prometheus.yaml. Who adopts the rules must be told: the Operator's own are 30 s."""
 _BUILT = "Built by `vigil policy build` from alerts/policy.yaml; change that."
 _MIXIN = """// {built}
 {{
@@ -30,7 +30,7 @@ def adopted(policy: Policy, groups: list[Rule]) -> dict[str, str]:
         "kubernetes/prometheusrule.yaml": yaml_text(_prometheus_rule(groups), _BUILT),
         "mixin/mixin.libsonnet": _MIXIN.format(built=_BUILT, dashboards="\n".join(map(_imported, BOARDS))),
         "mixin/alerts.json": _json({"groups": [*_with(groups, "alert")]}),
-        "mixin/rules.json": _json({"groups": [*_with(groups, "record")]}),
+        "mixin/rules.json": _json({"groups": [*_with(groups, "record", ".rules")]}),
         "anomaly/vigil.yaml": yaml_text(_anomaly(), f"{_BUILT}\nFor Grafana's promql-anomaly-detection."),
     }
     for name, spec in _sloth(policy):
@@ -51,16 +51,23 @@ def _prometheus_rule(groups: list[Rule]) -> Rule:
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
         "metadata": {"name": "vigil", "labels": {"app.kubernetes.io/name": "vigil", "role": "alert-rules"}},
-        "spec": {"groups": [{"name": one["name"], "interval": _EVERY} | one for one in groups]},
+        "spec": {"groups": [*map(_often, groups)]},
     }
 
 
-def _with(groups: list[Rule], kind: str) -> Iterator[Rule]:
-    """The groups with their rules of one kind only, alert or record; order and intervals stay."""
+def _often(one: Rule) -> Rule:
+    return {"name": one["name"], "interval": _EVERY} | one
+
+
+def _with(groups: list[Rule], kind: str, suffix: str = "") -> Iterator[Rule]:
+    """The groups with their rules of one kind only, alert or record; order and intervals stay.
+
+    Many put both kinds of a mixin into one file, where the names of groups must differ, hence the suffix.
+    """
     for one in groups:
         rules = [rule for rule in one["rules"] if kind in rule]
         if rules:
-            yield one | {"rules": rules}
+            yield _often(one) | {"name": f"{one['name']}{suffix}", "rules": rules}
 
 
 def _sloth(policy: Policy) -> Iterator[tuple[str, Rule]]:

@@ -6,10 +6,11 @@ from alerts.build.rule import Alert, Rule, group, rule
 from alerts.build.text import regex_of
 from alerts.policy import EXTRA_SERIES, REFUSALS, Policy
 from schemas.finding import Direction, IncidentSeverity
-from schemas.kpis import ARRIVALS, KPIS
+from schemas.kpis import ARRIVALS, KPIS, TELEMETRY_COMPLETENESS
 from schemas.pools import PREFIX
 
 _SCORED = (*(kpi.name for kpi in KPIS), *EXTRA_SERIES)
+_UNCOUNTED = (TELEMETRY_COMPLETENESS, ARRIVALS)
 _DIRECTIONS: tuple[Direction, ...] = ("up", "down")
 POOL_ALERT = "VigilPoolIncident"
 _PATIENCE = "10m"
@@ -53,9 +54,19 @@ def _others(policy: Policy) -> Iterator[Alert]:
                     severity=severity,
                     summary="A safety KPI of an AI feature has left its baseline",
                     description=_description("Incident open, direction {{ $labels.direction }},", "Bad"),
-                    query="which_slices",
+                    query=_query(names, direction),
                     labels=(("direction", direction),),
                 )
+
+
+def _query(kpis: list[str], direction: str) -> str:
+    """What answers first. Slices explain too much of what is counted: not too little, and not how much arrives."""
+    counted = "which_slices" if direction == "up" else "what_changed"
+    uncounted = [kpi for kpi in kpis if kpi in _UNCOUNTED]
+    if len(uncounted) in (0, len(kpis)):
+        return "was_telemetry_complete" if uncounted else counted
+    one_of_them = f'match "^({regex_of(uncounted)})$" $labels.kpi'
+    return f"{{{{ if {one_of_them} }}}}was_telemetry_complete{{{{ else }}}}{counted}{{{{ end }}}}"
 
 
 def _but(policy: Policy, kpis: list[str]) -> str:

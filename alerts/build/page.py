@@ -5,6 +5,8 @@ from typing import Any
 from alerts.build.asking import COMMAND, FIRST, SINCE, UTC
 from alerts.policy import Policy
 
+INSTALLATION = "cluster"
+"""The label by which one Alertmanager tells several installations apart. Where no alert has it, all are equal in it."""
 _SECRETS = "/etc/alertmanager/secrets"
 # PagerDuty takes these four words only. Mapped, never passed through; what is not known is an error.
 _SEVERITY = (
@@ -44,6 +46,7 @@ def pagerduty(policy: Policy, key_file: str) -> dict[str, Any]:
         "group": "{{ .CommonLabels.service }}",
         "client": "Vigil",
         "details": {
+            "cluster": f"{{{{ .CommonLabels.{INSTALLATION} }}}}",
             "alert": f"{FIRST}{{{{ $first.Labels.alertname }}}}",
             "alerts": _NAMES,
             "firing": _FIRING,

@@ -191,7 +191,7 @@ def _burn(policy: Policy, name: str, kpis: list[str], pairs: tuple[tuple[str, st
             else "{{ $labels.kpi }} of feature {{ $labels.feature }} (tier {{ $labels.tier }}) is above its target,"
             f" over hours and over days.{_numbers('1d', 'day')}"
         ),
-        query="which_slices",
+        query="which_slices" if fast else "who_was_exposed",  # an hour before a slow one there is no normal
     )
 
 

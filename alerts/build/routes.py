@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from alerts.build.page import pagerduty, slack
+from alerts.build.page import INSTALLATION, pagerduty, slack
 from alerts.build.text import regex_of
 from alerts.policy import DAYS, Policy, QuietHours, Team
 
@@ -19,6 +19,9 @@ waits longer, for the critical alert of the next evaluation that mutes it."""
 _PAGE_REPEAT, _TICKET_REPEAT = "30m", "4h"
 """PagerDuty adds a repeated trigger to the open incident and tells nobody. Where somebody resolved that by hand, it is
 the next page: Alertmanager does not know of it, nor does it tell the end of what ended while it was muted."""
+_ALIVE_REPEAT = "110s"
+"""Every second minute: Alertmanager looks once a minute, whether more than this has gone by since it was told."""
+_NO_WORKER = 'alertname=~"VigilWorkersAbsent|VigilIntakeStopped"'
 _LESSER = 'severity=~"warning|info|none"'
 _ONE_KPI = ['severity="critical"', 'feature=~".+"', 'feature!="other"', 'kpi=~".+"']
 """Pages that are about one KPI of one feature. Feature "other" stands for many, which must not join one another."""
@@ -32,7 +35,7 @@ def alertmanager(policy: Policy) -> dict[str, Any]:
         "global": {"pagerduty_url": "https://events.pagerduty.com/v2/enqueue"},
         "route": {
             "receiver": "pagerduty",  # a severity nobody planned for wakes somebody: unknown is not safe
-            "group_by": ["alertname", "feature", "kpi"],
+            "group_by": ["alertname", "feature", "kpi", INSTALLATION],
             "group_wait": _PAGE_WAIT,
             "group_interval": "1m",
             "repeat_interval": _PAGE_REPEAT,
@@ -49,7 +52,7 @@ def _routes(policy: Policy) -> Iterator[dict[str, Any]]:
         "matchers": ['alertname="Watchdog"'],
         "receiver": "dead-man",
         "group_wait": "0s",
-        "repeat_interval": "2m",
+        "repeat_interval": _ALIVE_REPEAT,
     }
     for team in policy.teams:
         names = sorted(name for name, one in policy.features.items() if one.owner == team)
@@ -60,6 +63,8 @@ def _routes(policy: Policy) -> Iterator[dict[str, Any]]:
                 "routes": [*_one_page(f"pagerduty-{team}"), _lesser(policy, f"tickets-{team}")],
             }
     yield from _one_page("pagerduty")
+    # Workers that end as soon as they start are absent now and then: one outage, whichever comes first.
+    yield {"matchers": [_NO_WORKER], "receiver": "pagerduty", "group_by": ["service", INSTALLATION]}
     yield {"matchers": ['severity=~"critical|error"'], "receiver": "pagerduty"}
     yield _lesser(policy, "tickets")
 
@@ -70,7 +75,7 @@ def _one_page(receiver: str) -> Iterator[dict[str, Any]]:
     A group and not an inhibition, which loses ends and pages anew when what muted ends first (docs/decisions/0018).
     """
     for matchers in ([*_ONE_KPI, *_UNKNOWN], _ONE_KPI):
-        yield {"matchers": matchers, "receiver": receiver, "group_by": ["feature", "kpi"]}
+        yield {"matchers": matchers, "receiver": receiver, "group_by": ["feature", "kpi", INSTALLATION]}
 
 
 def _lesser(policy: Policy, receiver: str) -> dict[str, Any]:
@@ -87,7 +92,7 @@ def _inhibitions() -> list[dict[str, Any]]:
     """
     incomplete, not_other = 'alertname="VigilTelemetryIncomplete"', 'feature!="other"'
     derived = ['alertname!="VigilTelemetryIncomplete"', 'service="vigil"', 'basis!="count"']
-    return [
+    rules: list[dict[str, Any]] = [
         {
             "source_matchers": [incomplete, 'kpi="telemetry_completeness"', not_other],
             "target_matchers": derived,
@@ -124,6 +129,7 @@ def _inhibitions() -> list[dict[str, Any]]:
             "target_matchers": ['alertname="VigilScorerStale"'],
         },
     ]
+    return [one | {"equal": [*one.get("equal", ()), INSTALLATION]} for one in rules]
 
 
 def _quiet(hours: list[QuietHours]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ VigilTelemetryIncomplete is one alert with three symptoms, each a rule: they nee
 overwrite one another without a label.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from alerts.build.rule import Alert, Rule, group, record, rule
 from alerts.build.text import regex_of
@@ -12,9 +12,15 @@ from alerts.policy import Policy
 from schemas.kpis import CATALOGUE
 
 _GUARDED = "policy_violation_rate"
-_COVERED = ("refusal_rate", _GUARDED)
-"""KPIs whose population is every interaction; the scorer's vigil_kpi_coverage_ratio knows the others."""
-_COVERAGE = "feature_kpi:vigil_kpi_evaluated_per_interaction:ratio_rate5m"
+_ANSWERS = ("harmful_output_rate", "pii_leak_rate")
+"""Of an answer that was blocked nobody need look at the output."""
+_REQUESTS = ("refusal_rate", _GUARDED, "injection_attempt_rate")
+_COVERED = (*_REQUESTS, *_ANSWERS)
+"""KPIs that are looked at in every interaction or every answer; `vigil_kpi_coverage_ratio` of the scorer knows the
+others. One evaluation makes guardrail_bypass_rate and guardrail_error_rate, and policy_violation_rate with them."""
+_OF_GUARDRAILS = (_GUARDED, "harmful_output_rate")
+"""What no feature has of which the policy says `guardrails: false`."""
+_COVERAGE = "feature_kpi:vigil_kpi_evaluated_per_interaction:ratio_rate"
 _COVERED_AT = "feature_kpi:vigil_kpi_last_covered_timestamp_seconds:max"
 _LAST = "feature:vigil_feature_last_heartbeat_timestamp_seconds:max"
 _WEEK = 604_800
@@ -48,11 +54,10 @@ def _records() -> Iterator[Rule]:
             f"feature:vigil_interactions_per_expected:ratio_rate{window}",
             f"({arrived} or 0 * {expected})\n  /\n({expected} > 0)",
         )
-    yield record(
-        _COVERAGE,
-        f'sum by (feature, kpi) (rate(vigil_kpi_evaluated_total{{kpi=~"{regex_of(list(_COVERED))}"}}[5m]))\n'
-        "  / on (feature) group_left ()\n(sum by (feature) (rate(vigil_interactions_total[5m])) > 0)",
-    )
+        blocked = f'sum by (feature) (increase(vigil_kpi_bad_total{{kpi="block_rate"}}[{window}]))'
+        yield record(_volume(_ANSWERS[0], window), f"{arrived}\n  -\n({blocked} or 0 * {arrived})")
+        legs = "\n  or\n".join(_share(kpis, window) for kpis in (_REQUESTS, _ANSWERS))
+        yield record(f"{_COVERAGE}{window}", legs)
     # A worker that restarts, or dies, forgets the heartbeats it saw; this remembers them for a day.
     yield record(
         _LAST,
@@ -61,27 +66,35 @@ def _records() -> Iterator[Rule]:
     )
 
 
+def _share(kpis: Sequence[str], window: str) -> str:
+    return (
+        f'sum by (feature, kpi) (increase(vigil_kpi_evaluated_total{{kpi=~"{regex_of([*kpis])}"}}[{window}]))\n'
+        f"  / on (feature) group_left ()\n({_volume(kpis[0], window)} > 0)"
+    )
+
+
+def _volume(kpi: str, window: str) -> str:
+    """How many interactions of a feature were to be evaluated."""
+    return f"feature:vigil_interactions{'_not_blocked' if kpi in _ANSWERS else ''}:increase{window}"
+
+
 def _covered(policy: Policy) -> Iterator[Rule]:
     """When each KPI of each feature was last covered, for a week. A time that is carried on costs a look at its own few
     samples; a maximum over a week would read every rate. The day outlasts a Prometheus that was down.
     """
-    if not _floors(policy):
+    floors = _floors(policy)
+    if not floors:
         return
-    enough = "\n    or\n".join(f"  {_COVERAGE}{_of(kpi)} >= {floor}" for kpi, floor in _floors(policy))
+    same = {floor: [kpi for kpi in floors if floors[kpi] == floor] for floor in floors.values()}
+    enough = "\n    or\n".join(f'  {_COVERAGE}5m{{kpi=~"{regex_of(kpis)}"}} >= {floor}' for floor, kpis in same.items())
     carried = f"last_over_time({_COVERED_AT}[1d]) > time() - {_WEEK}"
     yield record(_COVERED_AT, f"timestamp(\n{enough}\n)\n  or\n({carried})")
 
 
-def _floors(policy: Policy) -> list[tuple[str, float]]:
-    """Each KPI and its floor; "" for all of them where floors agree. Nothing is below a floor of 0."""
+def _floors(policy: Policy) -> dict[str, float]:
+    """Each KPI and its floor. Nothing is below a floor of 0."""
     floors = {kpi: floor_of(policy, kpi) for kpi in _COVERED}
-    if len(set(floors.values())) == 1:
-        floors = {"": floors[_COVERED[0]]}
-    return [(kpi, floor) for kpi, floor in floors.items() if floor > 0.0]
-
-
-def _of(kpi: str) -> str:
-    return f'{{kpi="{kpi}"}}' if kpi else ""
+    return {kpi: floor for kpi, floor in floors.items() if floor > 0.0}
 
 
 def _stopped(policy: Policy) -> Alert:
@@ -156,30 +169,45 @@ def _incomplete(
         severity="critical",
         summary=_SUMMARY,
         description=description,
-        query="was_telemetry_complete",
-        labels=((("kpi", kpi),) if kpi else ()) + (("symptom", symptom),),
+        query="what_is_not_evaluated" if symptom == "uncovered" else "was_telemetry_complete",
+        labels=(("kpi", kpi), ("symptom", symptom)),
     )
 
 
 def _uncovered(policy: Policy) -> Iterator[Alert]:
     """Interactions arrive, their evaluations do not. Only where there was coverage within a week: a feature that never
     had the guardrail is VigilNoGuardrailEvaluations, and of one that has none on purpose the policy says so.
+
+    A feature too slow for 100 in 5 min is asked for the hour, too. Where all guardrails are silent, that page stands
+    for what each of them looks for.
     """
-    without = regex_of(policy.without("guardrails"))
-    for kpi, floor in _floors(policy):
-        series, covered = f"{_COVERAGE}{_of(kpi)}", f"{_COVERED_AT}{_of(kpi)}"
-        on_purpose = f'  unless\n{_COVERED_AT}{{kpi="{_GUARDED}", feature=~"{without}"}}\n'
-        expr = (
-            f"(\n  {series} < {floor}\n    or\n  (0 * {covered} unless {series})\n)\n  and\n{covered}\n"
-            f"{on_purpose if without and kpi in ('', _GUARDED) else ''}"
-            "  and on (feature)\nfeature:vigil_interactions:increase5m >= 100"
-        )
+    floors = _floors(policy)
+    for kpi, floor in floors.items():
+        expr = f"{_below(policy, kpi, floor)}\n  and on (feature)\n{_often(kpi, floor)}"
+        if kpi in ("injection_attempt_rate", *_ANSWERS) and _GUARDED in floors:
+            expr += f"\n  unless on (feature)\n(\n{_below(policy, _GUARDED, floors[_GUARDED])}\n)"
         what = (
             "Only {{ $value | humanizePercentage }} of the interactions of feature {{ $labels.feature }}"
             " were evaluated for {{ $labels.kpi }} in 5 minutes; its value is unknown."
         )
         # The KPI is a label, or lint would call two rules of the same labels a mistake.
         yield _incomplete("uncovered", expr, "6m", what, kpi, _HOVERS)
+
+
+def _below(policy: Policy, kpi: str, floor: float) -> str:
+    """Features of which too little is evaluated for this KPI, and which had enough within a week."""
+    series, covered = f'{_COVERAGE}5m{{kpi="{kpi}"}}', f'{_COVERED_AT}{{kpi="{kpi}"}}'
+    without = regex_of(policy.without("guardrails")) if kpi in _OF_GUARDRAILS else ""
+    on_purpose = f'\n  unless\n{_COVERED_AT}{{kpi="{kpi}", feature=~"{without}"}}' if without else ""
+    return f"(\n  {series} < {floor}\n    or\n  (0 * {covered} unless {series})\n)\n  and\n{covered}{on_purpose}"
+
+
+def _often(kpi: str, floor: float) -> str:
+    quick, slow = _volume(kpi, "5m"), _volume(kpi, "1h")
+    return (
+        f"(\n  {quick} >= 100\n    or\n  (\n    {quick} > 0\n      and\n    {slow} >= 100\n      and on (feature)\n"
+        f'    {_COVERAGE}1h{{kpi="{kpi}"}} < {floor}\n  )\n)'
+    )
 
 
 def _unguarded(policy: Policy) -> Iterator[Alert]:

@@ -13,6 +13,7 @@ NAMES = (
     "was_telemetry_complete",
     "which_events",
     "did_guardrails_run",
+    "what_is_not_evaluated",
     "did_the_filters_catch_the_probes",
     "is_the_monitor_whole",
     "how_good_are_the_pages",

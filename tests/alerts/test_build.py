@@ -39,7 +39,7 @@ def written(built: dict[str, str], folder: Path) -> Path:
 
 
 def run(*command: str, cwd: Path | None = None) -> str:
-    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False, cwd=cwd)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False, cwd=cwd)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -152,7 +152,7 @@ def test_floors_and_features_without_guardrails_reach_the_rules() -> None:
     assert 'ratio_rate5m{kpi="refusal_rate"} < 0.9' in text
     assert 'ratio_rate5m{kpi="policy_violation_rate"} < 0.5' in text
     everywhere = files(Policy(version="a", coverage_floor=0.8))["rules/telemetry.yaml"]
-    assert re.findall(r"evaluated_per_interaction:ratio_rate5m\S* < (\S+)", everywhere) == ["0.8"]
+    assert set(re.findall(r"evaluated_per_interaction:ratio_rate(?:5m|1h)\S* [<>]=? (0\S+)", everywhere)) == {"0.8"}
     unguarded = [rule for rule in rules_of(OF_FLEET) if rule.get("alert") == "VigilNoGuardrailEvaluations"]
     assert len(unguarded) == 2
     assert all('{feature!~"batch"}' in rule["expr"] for rule in unguarded)

@@ -54,6 +54,12 @@ def test_the_mixin_has_the_rules_of_the_policy_and_takes_more(evaluated: dict[st
     assert sorted(map(ordered, got)) == sorted(map(ordered, wanted))
 
 
+def test_both_kinds_of_rules_fit_into_one_file_as_many_put_them(evaluated: dict[str, Any]) -> None:
+    groups = [*evaluated["alerts"]["groups"], *evaluated["rules"]["groups"]]
+    assert len({group["name"] for group in groups}) == len(groups)
+    assert all(group["interval"] for group in groups if group["name"] != "mine")
+
+
 def test_the_mixin_has_the_dashboards_of_the_policy(evaluated: dict[str, Any]) -> None:
     wanted = {f"vigil-{Path(path).name}": json.loads(text) for path, text in dashboards(FLEET).items()}
     assert evaluated["dashboards"] == wanted

@@ -196,6 +196,46 @@ def test_that_a_kpi_is_unknown_is_another_page_than_that_it_is_bad_and_other_joi
     assert len({page.dedup_key for page in pages if page.component == "other"}) == 2
 
 
+def test_workers_that_cannot_stay_are_one_page_whether_they_are_absent_or_at_a_standstill(tmp_path: Path) -> None:
+    stopped, absent = (
+        {"alertname": name, "severity": "critical", "service": "vigil"}
+        for name in ("VigilIntakeStopped", "VigilWorkersAbsent")
+    )
+
+    def story(pager: Pager) -> None:
+        pager.begin(stopped)
+        until(lambda: len(pager.pages) == 1)
+        pager.begin(absent)
+        until(lambda: len(pager.pages) == 2)
+        pager.end(stopped)
+        until(lambda: len(pager.pages) == 3)
+        pager.end(absent)
+        until(lambda: pager.pages[-1].action == "resolve")
+
+    pages = with_pager(tmp_path, story)
+    assert len({page.dedup_key for page in pages}) == 1
+
+
+def test_an_installation_joins_and_mutes_no_other_and_its_pages_name_it(tmp_path: Path) -> None:
+    def at(cluster: str, one: dict[str, str]) -> dict[str, str]:
+        return one | {"cluster": cluster}
+
+    absent = {"alertname": "VigilWorkersAbsent", "severity": "critical", "service": "vigil"}
+    silent = alert("VigilTelemetryIncomplete", "mail", "telemetry_completeness", symptom="silent")
+
+    def story(pager: Pager) -> None:
+        pager.begin(at("staging", absent), at("staging", alert("VigilTargetBurnFast", "chat")))
+        until(lambda: len(pager.pages) == 2)
+        pager.begin(at("staging", silent), at("prod", silent), at("prod", alert("VigilTargetBurnFast", "chat")))
+        until(lambda: len(pager.pages) == 4)
+
+    pages = with_pager(tmp_path, story)
+    told = sorted((page.details["cluster"], page.details["alert"]) for page in pages)
+    burn, gap = "VigilTargetBurnFast", "VigilTelemetryIncomplete"
+    assert told == [("prod", burn), ("prod", gap), ("staging", burn), ("staging", "VigilWorkersAbsent")]
+    assert len({page.dedup_key for page in pages}) == 4
+
+
 def test_a_page_speaks_of_the_alert_that_came_first_and_of_each_in_its_details(tmp_path: Path) -> None:
     burn = alert("VigilTargetBurnFast", "chat", LEAKS, tier="ga")
     leak = alert("VigilPiiLeak", "chat", LEAKS, basis="count")

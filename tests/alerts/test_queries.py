@@ -111,6 +111,32 @@ def test_what_changed(store: Client) -> None:
     ]
 
 
+def test_what_is_not_evaluated(store: Client) -> None:
+    """One region's guardrail stops; then the whole feature's."""
+    rows = []
+    for start in range(0, END, 10):
+        for model in ("m1", "m2"):
+            for region in ("eu", "us"):
+                stopped = start >= ONSET and region == "us"
+                mask = Bit.INTERACTION if stopped else GOOD
+                rows.append(cell(start, mask, n=10, feature="chat", model=model, region=region))
+                everywhere = Bit.INTERACTION if start >= ONSET else GOOD
+                rows.append(cell(start, everywhere, n=10, feature="mail", model=model, region=region))
+    insert(store, "windows", rows)
+    when = {"from": text(at(ONSET)), "to": text(at(END)), "baseline_minutes": 60}
+    found = ask(store, "what_is_not_evaluated", feature="chat", kpi="refusal_rate", **when)
+    assert [(row["slice_name"], row["coverage"], row["coverage_before"], row["missing"]) for row in found] == [
+        ("all", 0.5, 1.0, 3600.0),
+        ("region=us", 0.0, 1.0, 3600.0),
+    ]
+    assert found[1]["beyond"] == 1800.0
+    (whole,) = ask(store, "what_is_not_evaluated", feature="mail", kpi="refusal_rate", **when)
+    assert (whole["slice_name"], whole["coverage"], whole["missing"]) == ("all", 0.0, 7200.0)
+    quiet = {**when, "from": text(at(1800)), "to": text(at(ONSET)), "baseline_minutes": 30}
+    (well,) = ask(store, "what_is_not_evaluated", feature="chat", kpi="refusal_rate", **quiet)
+    assert (well["slice_name"], well["coverage"], well["missing"]) == ("all", 1.0, 0.0)
+
+
 def test_who_was_exposed(store: Client) -> None:
     events = [
         ("aaaaaaaa", "free", BAD, 3),

@@ -25,6 +25,15 @@ def repeats(route: dict[str, Any], inherited: str = "") -> dict[str, int]:
     return found
 
 
+def test_watchdog_is_told_every_second_minute() -> None:
+    """Alertmanager looks once a group_interval, and asks for more than the repeat_interval since it was told."""
+    route = yaml.safe_load(files(SHIPPED)["alertmanager/alertmanager.yaml"])["route"]
+    (dead_man,) = (one for one in route["routes"] if one["receiver"] == "dead-man")
+    looks, apart = seconds_of(route["group_interval"]), seconds_of(dead_man["repeat_interval"])
+    assert looks < apart < 2 * looks == 120
+    assert "Watchdog comes every two minutes" in DOCUMENT.read_text()
+
+
 @pytest.mark.parametrize("policy", [SHIPPED, FLEET], ids=["shipped", "fleet"])
 def test_a_page_is_told_again_within_half_an_hour_and_a_ticket_within_four_hours(policy: Policy) -> None:
     found = repeats(yaml.safe_load(files(policy)["alertmanager/alertmanager.yaml"])["route"])

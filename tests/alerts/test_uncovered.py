@@ -6,6 +6,8 @@ from typing import Any
 
 from alerts.build import files
 from alerts.policy import KpiPolicy, Policy
+from schemas.kpis import CATALOGUE, KPIS
+from schemas.outcomes import Bit
 from tests.alerts.test_build import FLEET, OF_FLEET, rules_of, run, written
 from tests.programs import needs
 
@@ -14,8 +16,20 @@ def test_below_a_floor_of_zero_nothing_is_uncovered() -> None:
     nowhere = Policy(version="a", coverage_floor=0.0)
     somewhere = Policy(version="a", coverage_floor=0.0, kpis={"refusal_rate": KpiPolicy(coverage_floor=0.2)})
     assert [uncovered_kpis(policy) for policy in (FLEET, nowhere, somewhere)] == [
-        ["refusal_rate", "policy_violation_rate"], [], ["refusal_rate"]
-    ]  # fmt: skip
+        ["refusal_rate", "policy_violation_rate", "injection_attempt_rate", "harmful_output_rate", "pii_leak_rate"],
+        [],
+        ["refusal_rate"],
+    ]
+
+
+def test_each_kpi_that_every_interaction_or_answer_is_looked_at_for_is_missed_or_is_made_by_an_evaluation_that_is() -> (
+    None
+):
+    """A KPI whose evaluator stops is blind, and so are its incidents, rates and counts: somebody must be told."""
+    of_all = [kpi for kpi in KPIS if kpi.population == Bit.INTERACTION and kpi.evaluated != Bit.INTERACTION]
+    missed = {CATALOGUE[kpi].evaluated for kpi in uncovered_kpis(Policy(version="a"))}
+    listed = {"guardrail_bypass_rate", "guardrail_error_rate"}  # with policy_violation_rate
+    assert {kpi.name for kpi in of_all if kpi.evaluated not in missed} == listed
 
 
 def uncovered_kpis(policy: Policy) -> list[str]:
@@ -34,7 +48,7 @@ def test_what_a_guardrail_evaluated_is_not_missed_where_there_is_none_on_purpose
                 "description": f"{said}; its value is unknown.",
                 "runbook_url": "https://wiki.example.com/runbooks/VigilTelemetryIncomplete.md",
                 "dashboard_url": f"https://grafana.example.com/d/vigil-feature?var-feature={feature}",
-                "query": "was_telemetry_complete",
+                "query": "what_is_not_evaluated",
             },
         }
 
