@@ -40,6 +40,16 @@ def _result(name: str) -> dict[str, Any] | None:
     return json.loads(path.read_text("utf-8")) if path.exists() else None
 
 
+def _slower(name: str) -> dict[str, Any] | None:
+    """The same run on the slowest machine that it was tried on: figures per second are a machine's, too."""
+    return _result(f"slower/{name}")
+
+
+def _where(result: dict[str, Any]) -> str:
+    machine = result["machine"]
+    return f"On a slower machine ({machine['cpu']}, {machine['cores']} cores, {result['date'][:10]})"
+
+
 def _none(name: str) -> str:
     return f"No full run has been kept yet: `make bench-{name}` writes one."
 
@@ -70,7 +80,18 @@ def _circumstances(result: dict[str, Any]) -> str:
     return (
         f"Medians of {result['rounds']} rounds, {result['events']:,} events each, {result['date'][:10]}, "
         f"{machine['cpu']}, {machine['cores']} cores. Beside the worker, the store in its own process took "
-        f"{result['store_cpu_share']:.0%} of all CPU. {named}."
+        f"{result['store_cpu_share']:.0%} of all CPU. {named}.{_throughput_elsewhere()}"
+    )
+
+
+def _throughput_elsewhere() -> str:
+    found = _slower("throughput")
+    if found is None:
+        return ""
+    return (
+        f"\n\n{_where(found)}: {_rate(found['end_to_end_per_cpu_s'])} end to end, {_rate(found['embedded_per_cpu_s'])} "
+        f"with the store in the worker's process; Vigil's engine {_rate(found['equal_work']['vigil'])}, "
+        f"x {found['ratio_bare']:.2f} of the loop and x {found['ratio_bytewax']:.2f} of bytewax."
     )
 
 
@@ -141,9 +162,13 @@ def _seconds(value: float | None, digits: int) -> str:
 
 def soak_sentence() -> str:
     """What the last full `make bench-soak` measured."""
-    found = _result("soak")
+    found, elsewhere = _result("soak"), _slower("soak")
     if found is None:
         return _none("soak")
+    return _soak(found) + ("" if elsewhere is None else f" {_where(elsewhere)}: {_soak(elsewhere)}")
+
+
+def _soak(found: dict[str, Any]) -> str:
     exact = "every one stored exactly once" if found["exact"] else "NOT exactly stored"
     return (
         f"{found['minutes']:.0f} minutes at full speed ({found['date'][:10]}): {found['events']:,} events, {exact}; "
@@ -159,11 +184,18 @@ def otlp_sentence() -> str:
     found = _result("otlp")
     if found is None:
         return _none("otlp")
+    elsewhere = _slower("otlp")
+    return f"OTLP, intake alone: {_otlp(found)} ({found['date'][:10]})." + (
+        "" if elsewhere is None else f" {_where(elsewhere)}: {_otlp(elsewhere)}."
+    )
+
+
+def _otlp(found: dict[str, Any]) -> str:
     return (
-        f"OTLP, intake alone: {_rate(found['otlp_proto_per_cpu_s'])} spans per CPU second as protobuf and "
+        f"{_rate(found['otlp_proto_per_cpu_s'])} spans per CPU second as protobuf and "
         f"{_rate(found['otlp_json_per_cpu_s'])} as JSON, agents' traces; "
         f"{_rate(found['otlp_proto_chats_per_cpu_s'])} and {_rate(found['otlp_json_chats_per_cpu_s'])} where every "
-        f"span is an inference ({found['date'][:10]})."
+        "span is an inference"
     )
 
 
