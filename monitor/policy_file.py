@@ -25,8 +25,8 @@ class PolicyFile:
         self._metrics = metrics
         self._clock = clock
         self._seen = _content(path)
-        self.terms = terms_in(self._seen, path)
-        self.named = tuple(_policy_in(self._seen, path).features)
+        policy, self.terms = _read(self._seen, path)
+        self.named = tuple(policy.features)
         self._took()
 
     def look(self) -> None:
@@ -56,8 +56,13 @@ def terms_at(path: Path) -> Terms:
 
 def terms_in(content: bytes | None, path: Path) -> Terms:
     """The same of what was read at a path, None where nothing could be. Raises UserError that names every mistake."""
+    return _read(content, path)[1]
+
+
+def _read(content: bytes | None, path: Path) -> tuple[Policy, Terms]:
     try:
-        return terms_of(_policy_in(content, path))
+        policy = _policy_in(content, path)
+        return policy, terms_of(policy)
     except UserError as error:
         raise UserError(f"VIGIL_POLICY: {error}") from error
 

@@ -2,6 +2,8 @@
 
 import json
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 from clickhouse_connect.driver.client import Client
@@ -19,6 +21,7 @@ from monitor.settings import load
 from monitor.store.windows import insert_cells
 from monitor.tally import Tally
 from monitor.windows import DIMENSIONS, SliceCap, Watermark
+from monitor.worker import Worker
 from schemas.outcomes import Bit
 from schemas.topics import TELEMETRY_TOPIC
 from tests.test_scorekeeper import LOOKED, START, WATCHED, claim, fill, incidents
@@ -44,6 +47,14 @@ def test_a_hundred_thousand_features_make_a_capped_number_of_series_and_lose_no_
     assert sum(shown.values()) == NAMES + 7
     assert len(families["vigil_late_events"]) <= 2 * 51  # a counter and when it was made
     assert sum(len(samples) for samples in families.values()) < 51 * 2 * (len(SCORED) + 3) + 100
+
+
+def test_a_worker_keeps_places_for_what_its_policy_names_in_its_counts_and_in_its_incidents(tmp_path: Path) -> None:
+    (tmp_path / "p.yaml").write_text("version: one\nfeatures: {claims: {tier: regulated}}\n")
+    settings = {"VIGIL_OTLP": "false", "VIGIL_FEATURES": "1", "VIGIL_POLICY": str(tmp_path / "p.yaml")}
+    worker = Worker(load(settings), Mock(), None)
+    for label in (worker.ingest._counting._feature, worker.scorekeeper._label):
+        assert [label("junk"), label("claims")] == [OTHER, "claims"]
 
 
 def attack(first: int, count: int, at: datetime) -> list[bytes | None]:

@@ -51,23 +51,23 @@ def _prometheus_rule(groups: list[Rule]) -> Rule:
         "apiVersion": "monitoring.coreos.com/v1",
         "kind": "PrometheusRule",
         "metadata": {"name": "vigil", "labels": {"app.kubernetes.io/name": "vigil", "role": "alert-rules"}},
-        "spec": {"groups": [*map(_often, groups)]},
+        "spec": {"groups": [*map(_timed, groups)]},
     }
 
 
-def _often(one: Rule) -> Rule:
+def _timed(one: Rule) -> Rule:
     return {"name": one["name"], "interval": _EVERY} | one
 
 
 def _with(groups: list[Rule], kind: str, suffix: str = "") -> Iterator[Rule]:
-    """The groups with their rules of one kind only, alert or record; order and intervals stay.
+    """The groups with their rules of one kind only, alert or record; order stays, and each says its interval.
 
     Many put both kinds of a mixin into one file, where the names of groups must differ, hence the suffix.
     """
     for one in groups:
         rules = [rule for rule in one["rules"] if kind in rule]
         if rules:
-            yield _often(one) | {"name": f"{one['name']}{suffix}", "rules": rules}
+            yield _timed(one) | {"name": f"{one['name']}{suffix}", "rules": rules}
 
 
 def _sloth(policy: Policy) -> Iterator[tuple[str, Rule]]:

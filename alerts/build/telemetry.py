@@ -18,6 +18,8 @@ _REQUESTS = ("refusal_rate", _GUARDED, "injection_attempt_rate")
 _COVERED = (*_REQUESTS, *_ANSWERS)
 """KPIs that are looked at in every interaction or every answer; `vigil_kpi_coverage_ratio` of the scorer knows the
 others. One evaluation makes guardrail_bypass_rate and guardrail_error_rate, and policy_violation_rate with them."""
+_OF_ONE_EVALUATOR = ("injection_attempt_rate", *_ANSWERS)
+"""What stops with all guardrails, or alone."""
 _OF_GUARDRAILS = (_GUARDED, "harmful_output_rate")
 """What no feature has of which the policy says `guardrails: false`."""
 _COVERAGE = "feature_kpi:vigil_kpi_evaluated_per_interaction:ratio_rate"
@@ -184,7 +186,7 @@ def _uncovered(policy: Policy) -> Iterator[Alert]:
     floors = _floors(policy)
     for kpi, floor in floors.items():
         expr = f"{_below(policy, kpi, floor)}\n  and on (feature)\n{_often(kpi, floor)}"
-        if kpi in ("injection_attempt_rate", *_ANSWERS) and _GUARDED in floors:
+        if kpi in _OF_ONE_EVALUATOR and _GUARDED in floors:
             expr += f"\n  unless on (feature)\n(\n{_below(policy, _GUARDED, floors[_GUARDED])}\n)"
         what = (
             "Only {{ $value | humanizePercentage }} of the interactions of feature {{ $labels.feature }}"
